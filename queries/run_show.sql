@@ -1,0 +1,54 @@
+-- What is known of a run as a whole?
+--
+-- :run_id           the run
+-- :crashed_run_ids  the running ones whose process is known to be gone, as a JSON list; NULL: go by their silence
+--                   (view run_states)
+SELECT
+    r.id AS run_id,
+    r.uid,
+    r.name,
+    r.kind,
+    CASE
+        WHEN r.status <> 'running' OR :crashed_run_ids IS NULL THEN s.state
+        WHEN r.id IN (SELECT value FROM json_each(:crashed_run_ids)) THEN 'crashed'
+        ELSE 'running'
+    END AS state,
+    r.error,
+    r.command_line,
+    strftime('%Y-%m-%dT%H:%M:%SZ', r.started_at_ms / 1000, 'unixepoch') AS started_at,
+    strftime('%Y-%m-%dT%H:%M:%SZ', r.ended_at_ms / 1000, 'unixepoch') AS ended_at,
+    strftime('%Y-%m-%dT%H:%M:%SZ', r.heartbeat_at_ms / 1000, 'unixepoch') AS heartbeat_at,
+    (SELECT count(*) FROM generations AS g WHERE g.run_id = r.id) AS num_generations,
+    (SELECT count(g.error) FROM generations AS g WHERE g.run_id = r.id) AS num_failed,
+    r.num_planned_generations,
+    (SELECT count(*) FROM run_prompts AS p WHERE p.run_id = r.id) AS num_prompts,
+    ps.name AS prompt_set,
+    ps.sha256 AS prompt_set_sha256,
+    r.checkpoint_id,
+    c.source AS adapter_source,
+    b.sha256 AS adapter_sha256,
+    (
+        SELECT json_group_object(t.key, t.value)
+        FROM (SELECT key, value FROM run_tags WHERE run_id = r.id ORDER BY key) AS t
+    ) AS tags,
+    (
+        SELECT group_concat(n.text, char(10))
+        FROM (SELECT text FROM run_notes WHERE run_id = r.id ORDER BY id) AS n
+    ) AS notes,
+    e.hostname,
+    e.os,
+    e.kernel,
+    e.cpu_model,
+    e.num_cpus,
+    e.memory_bytes,
+    e.engine,
+    e.speclora_version,
+    e.git_commit,
+    e.git_dirty
+FROM runs AS r
+JOIN run_states AS s ON s.run_id = r.id
+JOIN environments AS e ON e.id = r.environment_id
+JOIN prompt_sets AS ps ON ps.id = r.prompt_set_id
+LEFT JOIN checkpoints AS c ON c.id = r.checkpoint_id
+LEFT JOIN blobs AS b ON b.id = c.adapter_blob_id
+WHERE r.id = :run_id;

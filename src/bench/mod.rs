@@ -1,0 +1,7 @@
+//! Benchmarks: what to run in which order ([`plan`]), and running it ([`measure`]) with models ([`generator`]).
+//!
+//! Nothing here opens the database or prints: results are handed out the moment they exist.
+
+pub mod generator;
+pub mod measure;
+pub mod plan;

@@ -1,0 +1,95 @@
+//! What every command is given: the terminal and the global flags.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::UsageError;
+use crate::cli::GlobalArgs;
+use crate::config::{self, Overrides, Sources, Spec};
+use crate::engine::files::HashMemo;
+use crate::record::{RunId, Setting};
+use crate::report::{Format, Grid};
+use crate::store::Store;
+use crate::ui::Ui;
+
+/// The terminal and the global flags.
+pub(super) struct Context {
+    pub(super) ui: Ui,
+    pub(super) global: GlobalArgs,
+}
+
+impl Context {
+    /// Resolves the settings from all layers, `overrides` and the global flags on top.
+    pub(super) fn resolve(&self, mut overrides: Overrides) -> anyhow::Result<(Spec, Vec<Setting>)> {
+        overrides.set("db", self.global.db.as_deref());
+        Ok(config::resolve(&Sources::of_process(overrides, self.global.config.clone())?)?)
+    }
+
+    /// Where the database is, or would be.
+    pub(super) fn database_path(&self, spec: &Spec) -> anyhow::Result<PathBuf> {
+        let working_dir = std::env::current_dir().context("cannot find the working directory")?;
+        Ok(config::find_database(spec.db.as_deref(), &working_dir, Path::is_file))
+    }
+
+    /// Opens the database, which must exist.
+    pub(super) fn open_store(&self) -> anyhow::Result<Store> {
+        let (spec, _) = self.resolve(Overrides::NONE)?;
+        Ok(Store::open_existing(self.database_path(&spec)?)?)
+    }
+
+    /// The format of the output: what was asked for, else a table.
+    pub(super) fn format(&self) -> Format {
+        self.global.format().unwrap_or_default()
+    }
+
+    /// Writes a listing to standard output.
+    pub(super) fn print(&self, grid: &Grid) -> anyhow::Result<()> {
+        Ok(self.ui.data(&grid.render(self.format()))?)
+    }
+
+    /// Writes text to a file, or to standard output for `-`.
+    pub(super) fn write(&self, path: &Path, text: &str) -> anyhow::Result<()> {
+        if path == Path::new("-") {
+            return Ok(self.ui.data(text)?);
+        }
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        self.ui.status(format!("wrote {}", path.display()));
+        Ok(())
+    }
+}
+
+/// Finds a model by path or by name in the folder of models.
+pub(super) fn find_model(name: &str, spec: &Spec) -> anyhow::Result<PathBuf> {
+    config::find_model(name, &spec.models, Path::exists).map_err(|tried| {
+        let tried = tried.map(|path| path.display().to_string()).join(" nor ");
+        anyhow::anyhow!("no model at {tried} (give a .gguf file or a Hugging Face folder, or set models)")
+    })
+}
+
+/// Reads a run's selector from words like `run 12`, `12` or `@latest`.
+pub(super) fn select_run(store: &Store, words: &[String]) -> anyhow::Result<RunId> {
+    let selector = match words {
+        [only] => only,
+        [run, selector] if run == "run" => selector,
+        _ => {
+            let words = words.join(" ");
+            return Err(UsageError(format!("name one run, like \"run 12\", got \"{words}\"")).into());
+        }
+    };
+    Ok(store.resolve_run(selector)?)
+}
+
+/// Remembers the hashes of model files in the database.
+pub(super) struct StoredHashes<'a>(pub(super) &'a mut Store);
+
+impl HashMemo for StoredHashes<'_> {
+    fn get(&mut self, path: &Path, size_bytes: u64, mtime_ns: i64) -> Option<String> {
+        self.0.file_hash(path, size_bytes, mtime_ns).ok().flatten()
+    }
+
+    fn put(&mut self, path: &Path, size_bytes: u64, mtime_ns: i64, sha256: &str) {
+        // A hash that is not remembered is computed again; nothing else depends on it.
+        let _ = self.0.remember_file_hash(path, size_bytes, mtime_ns, sha256);
+    }
+}

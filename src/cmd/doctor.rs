@@ -1,0 +1,140 @@
+//! `speclora doctor`: checks machine, configuration, models and database, and says what is amiss.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::context::{Context, StoredHashes, find_model};
+use crate::config::{Overrides, Spec};
+use crate::engine::pair::Identified;
+use crate::engine::tensor::ENGINE;
+use crate::environment;
+use crate::record::ModelInfo;
+use crate::report::{Cell, Column, Grid};
+use crate::store::Store;
+
+/// Arguments of `speclora doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {}
+
+/// What a check found.
+enum Finding {
+    Good(String),
+    /// Nothing is wrong, but something is not set up.
+    Absent(String),
+    Bad(String),
+}
+
+/// Runs the command.
+pub(super) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
+    let (spec, settings) = context.resolve(Overrides::NONE)?;
+    let decided = settings.iter().filter(|setting| setting.source.is_some()).count();
+    let database = context.database_path(&spec)?;
+    let mut store = database.is_file().then(|| Store::open_existing(&database));
+    let (target, target_info) = check_model("target", spec.target.as_deref(), &spec, &mut store);
+    let (draft, draft_info) = check_model("draft", spec.draft.as_deref(), &spec, &mut store);
+    let findings = [
+        ("program", program()),
+        ("machine", machine()),
+        ("settings", Finding::Good(format!("{decided} set, the others at their defaults"))),
+        ("database", check_database(&database, store.as_ref())),
+        ("target", target),
+        ("draft", draft),
+        ("tokenizers", check_tokenizers(target_info.as_ref(), draft_info.as_ref())),
+    ];
+    let mut grid = Grid::new([
+        Column::new("check", "Check"),
+        Column::new("status", "Status"),
+        Column::new("detail", "Detail"),
+    ]);
+    let mut num_bad = 0;
+    for (check, finding) in findings {
+        let (status, detail) = match finding {
+            Finding::Good(detail) => ("ok", detail),
+            Finding::Absent(detail) => ("—", detail),
+            Finding::Bad(detail) => {
+                num_bad += 1;
+                ("bad", detail)
+            }
+        };
+        grid.push([Cell::Text(check.to_owned()), Cell::Text(status.to_owned()), Cell::Text(detail)]);
+    }
+    context.print(&grid)?;
+    if num_bad > 0 {
+        anyhow::bail!("{num_bad} of {} checks failed", grid.rows.len());
+    }
+    Ok(())
+}
+
+fn program() -> Finding {
+    let environment = environment::collect(ENGINE);
+    let commit = match (&environment.git_commit, environment.git_dirty) {
+        (Some(commit), Some(true)) => format!(", commit {commit} with changes"),
+        (Some(commit), _) => format!(", commit {commit}"),
+        (None, _) => String::new(),
+    };
+    Finding::Good(format!("speclora {}{commit}, engine {ENGINE}", environment.speclora_version))
+}
+
+fn machine() -> Finding {
+    let environment = environment::collect(ENGINE);
+    let cpu = environment.cpu_model.unwrap_or_else(|| "unknown processor".to_owned());
+    let gigabytes = environment.memory_bytes as f64 / 1e9;
+    let cores = environment::num_physical_cores();
+    Finding::Good(format!("{cpu}, {cores} physical cores to use, {gigabytes:.1} GB of memory"))
+}
+
+fn check_database(path: &Path, store: Option<&crate::store::Result<Store>>) -> Finding {
+    match store {
+        None => Finding::Absent(format!("{} does not exist yet (a bench makes it)", path.display())),
+        Some(Err(error)) => Finding::Bad(error.to_string()),
+        Some(Ok(store)) => match store.check() {
+            Err(error) => Finding::Bad(error.to_string()),
+            Ok(problems) if !problems.is_empty() => Finding::Bad(problems.join("; ")),
+            Ok(_) if store.is_read_only() => Finding::Good(format!("{}, read-only", path.display())),
+            Ok(_) => Finding::Good(path.display().to_string()),
+        },
+    }
+}
+
+/// Opens and identifies a model that is set.
+fn check_model(
+    key: &str,
+    name: Option<&str>,
+    spec: &Spec,
+    store: &mut Option<crate::store::Result<Store>>,
+) -> (Finding, Option<ModelInfo>) {
+    let Some(name) = name else {
+        return (
+            Finding::Absent(format!("not set (set {key} in speclora.toml, or give --{key} to a command)")),
+            None,
+        );
+    };
+    let identified = find_model(name, spec).and_then(|path| {
+        Ok(match store {
+            Some(Ok(store)) => Identified::open(&path, &mut StoredHashes(store))?,
+            _ => Identified::open(&path, &mut crate::engine::files::NoMemo)?,
+        })
+    });
+    match identified {
+        Err(error) => (Finding::Bad(format!("{error:#}")), None),
+        Ok(Identified { files, info }) => {
+            let path = files.path().display();
+            let millions = info.num_parameters as f64 / 1e6;
+            let detail = format!("{} {}, {millions:.0} M parameters, {path}", info.family, info.quantization);
+            (Finding::Good(detail), Some(info))
+        }
+    }
+}
+
+fn check_tokenizers(target: Option<&ModelInfo>, draft: Option<&ModelInfo>) -> Finding {
+    match (target, draft) {
+        (Some(target), Some(draft)) if target.tokenizer_sha256 == draft.tokenizer_sha256 => {
+            Finding::Good("target and draft number their tokens alike".to_owned())
+        }
+        (Some(_), Some(_)) => Finding::Bad(
+            "target and draft have different tokenizers (choose a draft of the target's family)".to_owned(),
+        ),
+        _ => Finding::Absent("nothing to compare".to_owned()),
+    }
+}

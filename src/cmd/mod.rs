@@ -1,0 +1,69 @@
+//! The commands: one file each, with its arguments and its handler.
+//!
+//! A handler is glue. It resolves settings, opens the store, loads models, runs a pure plan, hands results to the store
+//! and asks a renderer for text; it holds no maths and no SQL.
+
+pub mod bench;
+pub mod config;
+mod context;
+pub mod doctor;
+pub mod export;
+mod interrupt;
+pub mod models;
+mod present;
+pub mod runs;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::config::ConfigError;
+use crate::engine;
+use crate::ui::{OutputError, Ui};
+use context::Context;
+
+/// Exit code of a command line, configuration file or variable that cannot be used.
+const USAGE: u8 = 2;
+/// Exit code of a command that the user interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// A command line that cannot be used, found after it was parsed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(String);
+
+/// Runs a command and says how it ended.
+pub fn run(cli: Cli) -> ExitCode {
+    let ui = Ui::new(cli.global.verbosity(), cli.global.color);
+    let context = Context { ui, global: cli.global };
+    let result = match cli.command {
+        Command::Bench(args) => bench::run(&args, &context),
+        Command::Runs(args) => runs::run(&args, &context),
+        Command::Export(args) => export::run(&args, &context),
+        Command::Models(args) => models::run(&args, &context),
+        Command::Config(args) => config::run(&args, &context),
+        Command::Doctor(args) => doctor::run(&args, &context),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            context.ui.error(format!("{error:#}"));
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+/// The reader of our output has what it wanted.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(OutputError::Closed))
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if matches!(error.downcast_ref(), Some(engine::Error::Cancelled)) {
+        INTERRUPTED
+    } else if error.is::<ConfigError>() || error.is::<UsageError>() {
+        USAGE
+    } else {
+        1
+    }
+}

@@ -1,0 +1,435 @@
+//! The decoding loops: the target alone, and the target with a draft.
+//!
+//! Both emit the same tokens where the choice is greedy, and tokens of the same distribution where it is sampled. The
+//! first token comes from the prompt's pass; each later round costs one pass of the target.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::accept::{Verdict, accept_greedy, accept_sampled};
+use super::decoder::{Decoder, Logits, Rows};
+use super::error::{Error, Result};
+use super::sampling::{Distribution, Sampling, argmax};
+use crate::record::{Decoded, Round, StopReason};
+
+/// What to decode.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Ids of the rendered prompt.
+    pub prompt: &'a [u32],
+    /// Most tokens to emit.
+    pub max_tokens: usize,
+    /// Longest sequence, prompt and output together, in tokens.
+    pub context_length: usize,
+    /// Tokens that end a generation; the one that does is emitted.
+    pub stop_tokens: &'a [u32],
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Seed of the random choices.
+    pub seed: u64,
+    /// When the request came, before templating and tokenising.
+    pub started: Instant,
+    /// Ends decoding with [`Error::Cancelled`] when set.
+    pub cancel: &'a AtomicBool,
+}
+
+/// Decodes with the target alone.
+///
+/// # Errors
+/// If the prompt is empty or leaves no room for output, a pass fails, or the request is cancelled.
+pub fn decode_target_only(target: &mut dyn Decoder, request: &Request) -> Result<Decoded> {
+    let mut output = Output::new(request)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
+    target.truncate(0);
+    let mut logits = target.forward(request.prompt, Rows::Last)?;
+    let mut num_target_forwards = 1;
+    loop {
+        let token = choose(logits.last(), &request.sampling, &mut rng);
+        if let Some(stop_reason) = output.emit(token) {
+            return Ok(output.finish(stop_reason, vec![], num_target_forwards, 0));
+        }
+        output.check_cancelled()?;
+        logits = target.forward(&[token], Rows::Last)?;
+        num_target_forwards += 1;
+    }
+}
+
+/// Decodes with a draft that proposes up to `num_draft_tokens` tokens a round.
+///
+/// A round drafts no further than a stop token, the room left, or the draft's own context; with no room to draft it is a
+/// plain step of the target.
+///
+/// # Errors
+/// As [`decode_target_only`].
+pub fn decode_speculative(
+    target: &mut dyn Decoder,
+    draft: &mut dyn Decoder,
+    num_draft_tokens: usize,
+    request: &Request,
+) -> Result<Decoded> {
+    let mut output = Output::new(request)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
+    let mut proposer = Proposer::start(draft, request)?;
+    target.truncate(0);
+    let first = choose(target.forward(request.prompt, Rows::Last)?.last(), &request.sampling, &mut rng);
+    let mut num_target_forwards = 1;
+    let mut rounds = Vec::new();
+    let mut stop = output.emit(first);
+    while stop.is_none() {
+        output.check_cancelled()?;
+        let round_start = Instant::now();
+        let limit = num_draft_tokens.min(output.room() - 1);
+        let proposal = proposer.propose(&output.sequence, limit, &mut rng)?;
+        let draft_end = Instant::now();
+
+        let verdict = verify(target, &output.sequence, &proposal, request, &mut rng)?;
+        num_target_forwards += 1;
+        let accepted = &proposal.tokens[..verdict.num_accepted];
+        let len_before = output.sequence.len();
+        stop = output.emit_all(accepted, verdict.next);
+        // What was accepted is in both caches; the token that follows it is not.
+        target.truncate(len_before + verdict.num_accepted);
+        proposer.keep(len_before + verdict.num_accepted);
+
+        rounds.push(Round {
+            num_drafted: proposal.tokens.len() as u32,
+            num_accepted: verdict.num_accepted as u32,
+            num_emitted: (output.sequence.len() - len_before) as u32,
+            draft_ns: nanoseconds_between(round_start, draft_end),
+            verify_ns: nanoseconds_between(draft_end, Instant::now()),
+        });
+    }
+    let stop_reason = stop.expect("the loop ends with a reason");
+    Ok(output.finish(stop_reason, rounds, num_target_forwards, proposer.num_forwards))
+}
+
+/// Tokens that a draft proposes, and, where choices are sampled, the distributions they were drawn from.
+struct Proposal {
+    tokens: Vec<u32>,
+    distributions: Vec<Distribution>,
+}
+
+/// The draft at work: it catches up with the sequence, then proposes its own continuation.
+struct Proposer<'a> {
+    draft: &'a mut dyn Decoder,
+    sampling: Sampling,
+    stop_tokens: &'a [u32],
+    num_forwards: u32,
+}
+
+impl<'a> Proposer<'a> {
+    /// Reads the prompt, so that drafting starts with the first round. A prompt longer than the draft's context is
+    /// not read: that draft proposes nothing.
+    fn start(draft: &'a mut dyn Decoder, request: &Request<'a>) -> Result<Self> {
+        draft.truncate(0);
+        let fits = request.prompt.len() < draft.capacity();
+        if fits {
+            draft.forward(request.prompt, Rows::Last)?;
+        }
+        Ok(Self {
+            draft,
+            sampling: request.sampling,
+            stop_tokens: request.stop_tokens,
+            num_forwards: u32::from(fits),
+        })
+    }
+
+    /// Proposes up to `limit` tokens that continue `sequence`.
+    fn propose(&mut self, sequence: &[u32], limit: usize, rng: &mut ChaCha8Rng) -> Result<Proposal> {
+        // The last proposal is not fed, so `limit` proposals need `limit - 1` positions after the sequence.
+        let limit = limit.min((self.draft.capacity() + 1).saturating_sub(sequence.len()));
+        let mut proposal = Proposal { tokens: Vec::with_capacity(limit), distributions: Vec::new() };
+        let mut unread = sequence[self.draft.len()..].to_vec();
+        while proposal.tokens.len() < limit {
+            let logits = self.draft.forward(&unread, Rows::Last)?;
+            self.num_forwards += 1;
+            let token = if self.sampling.is_greedy() {
+                argmax(logits.last())
+            } else {
+                let distribution = Distribution::new(logits.last(), &self.sampling);
+                let token = distribution.sample(rng);
+                proposal.distributions.push(distribution);
+                token
+            };
+            proposal.tokens.push(token);
+            if self.stop_tokens.contains(&token) {
+                break;
+            }
+            unread = vec![token];
+        }
+        Ok(proposal)
+    }
+
+    /// Forgets what was proposed beyond position `len`.
+    fn keep(&mut self, len: usize) {
+        self.draft.truncate(len.min(self.draft.len()));
+    }
+}
+
+/// One pass of the target over the last token and the proposal, and the verdict on it.
+fn verify(
+    target: &mut dyn Decoder,
+    sequence: &[u32],
+    proposal: &Proposal,
+    request: &Request,
+    rng: &mut ChaCha8Rng,
+) -> Result<Verdict> {
+    let last = *sequence.last().expect("the prompt is not empty");
+    let input: Vec<u32> = std::iter::once(last).chain(proposal.tokens.iter().copied()).collect();
+    let logits: Logits = target.forward(&input, Rows::All)?;
+    Ok(if request.sampling.is_greedy() {
+        accept_greedy(&proposal.tokens, |i| argmax(logits.row(i)))
+    } else {
+        let target_distribution = |i| Distribution::new(logits.row(i), &request.sampling);
+        accept_sampled(&proposal.tokens, &proposal.distributions, target_distribution, rng)
+    })
+}
+
+/// Chooses one token from `logits: [vocab]`.
+fn choose(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> u32 {
+    if sampling.is_greedy() { argmax(logits) } else { Distribution::new(logits, sampling).sample(rng) }
+}
+
+/// The text so far, and when to stop.
+struct Output<'a> {
+    request: &'a Request<'a>,
+    /// Prompt and output.
+    sequence: Vec<u32>,
+    /// Most tokens to emit, by request and context.
+    limit: usize,
+    first_token_ns: u64,
+    last_token_ns: u64,
+}
+
+impl<'a> Output<'a> {
+    fn new(request: &'a Request<'a>) -> Result<Self> {
+        let (num_tokens, context_length) = (request.prompt.len(), request.context_length);
+        if num_tokens == 0 {
+            return Err(Error::Tokenizer("the prompt has no tokens".into()));
+        }
+        if num_tokens >= context_length {
+            return Err(Error::PromptTooLong { num_tokens, context_length });
+        }
+        Ok(Self {
+            request,
+            sequence: request.prompt.to_vec(),
+            limit: request.max_tokens.min(context_length - num_tokens),
+            first_token_ns: 0,
+            last_token_ns: 0,
+        })
+    }
+
+    fn num_emitted(&self) -> usize {
+        self.sequence.len() - self.request.prompt.len()
+    }
+
+    /// Tokens that may still be emitted.
+    fn room(&self) -> usize {
+        self.limit - self.num_emitted()
+    }
+
+    /// Appends a token and says whether, and why, it was the last.
+    fn emit(&mut self, token: u32) -> Option<StopReason> {
+        self.sequence.push(token);
+        self.last_token_ns = nanoseconds_between(self.request.started, Instant::now());
+        if self.num_emitted() == 1 {
+            self.first_token_ns = self.last_token_ns;
+        }
+        if self.request.stop_tokens.contains(&token) {
+            Some(StopReason::StopToken)
+        } else if self.room() > 0 {
+            None
+        } else if self.limit == self.request.max_tokens {
+            Some(StopReason::MaxTokens)
+        } else {
+            Some(StopReason::ContextLength)
+        }
+    }
+
+    /// Appends accepted tokens and the one that follows them, no further than a stop.
+    fn emit_all(&mut self, accepted: &[u32], next: u32) -> Option<StopReason> {
+        accepted.iter().copied().chain([next]).find_map(|token| self.emit(token))
+    }
+
+    fn check_cancelled(&self) -> Result<()> {
+        if self.request.cancel.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn finish(
+        self,
+        stop_reason: StopReason,
+        rounds: Vec<Round>,
+        num_target_forwards: u32,
+        num_draft_forwards: u32,
+    ) -> Decoded {
+        let num_prompt_tokens = self.request.prompt.len();
+        Decoded {
+            tokens: self.sequence[num_prompt_tokens..].to_vec(),
+            rounds,
+            stop_reason,
+            num_prompt_tokens: num_prompt_tokens as u32,
+            num_target_forwards,
+            num_draft_forwards,
+            time_to_first_token_ns: self.first_token_ns,
+            time_to_last_token_ns: self.last_token_ns,
+        }
+    }
+}
+
+fn nanoseconds_between(start: Instant, end: Instant) -> u64 {
+    u64::try_from(end.duration_since(start).as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::testing::ScriptedDecoder;
+
+    static RUN_ON: AtomicBool = AtomicBool::new(false);
+    const STOP: u32 = 0;
+
+    fn request(prompt: &[u32], max_tokens: usize) -> Request<'_> {
+        Request {
+            prompt,
+            max_tokens,
+            context_length: 1_000,
+            stop_tokens: &[STOP],
+            sampling: Sampling::GREEDY,
+            seed: 1,
+            started: Instant::now(),
+            cancel: &RUN_ON,
+        }
+    }
+
+    /// Token ids of both loops, which must agree, and the speculative rounds as (drafted, accepted, emitted).
+    fn check(
+        target: &ScriptedDecoder,
+        draft: &ScriptedDecoder,
+        num_draft_tokens: usize,
+        request: &Request,
+    ) -> (Decoded, Vec<(u32, u32, u32)>) {
+        let alone = decode_target_only(&mut target.clone(), request).unwrap();
+        let speculative =
+            decode_speculative(&mut target.clone(), &mut draft.clone(), num_draft_tokens, request).unwrap();
+        assert_eq!(speculative.tokens, alone.tokens);
+        assert_eq!(speculative.stop_reason, alone.stop_reason);
+        let emitted: u32 = speculative.rounds.iter().map(|r| r.num_emitted).sum();
+        assert_eq!(emitted as usize + 1, speculative.tokens.len(), "the first token belongs to no round");
+        assert_eq!(
+            speculative.num_target_forwards as usize,
+            speculative.rounds.len() + 1,
+            "one pass a round"
+        );
+        let rounds =
+            speculative.rounds.iter().map(|r| (r.num_drafted, r.num_accepted, r.num_emitted)).collect();
+        (speculative, rounds)
+    }
+
+    #[test]
+    fn a_draft_that_is_the_target_is_accepted_whole_with_a_bonus_token() {
+        let model = ScriptedDecoder::counting(50);
+        let (decoded, rounds) = check(&model, &model, 4, &request(&[1], 11));
+        assert_eq!(decoded.tokens, (2..=12).collect::<Vec<_>>());
+        assert_eq!(rounds, [(4, 4, 5), (4, 4, 5)]);
+    }
+
+    #[test]
+    fn the_last_round_drafts_no_further_than_the_room() {
+        let model = ScriptedDecoder::counting(50);
+        assert_eq!(check(&model, &model, 4, &request(&[1], 9)).1, [(4, 4, 5), (2, 2, 3)]);
+        assert_eq!(check(&model, &model, 4, &request(&[1], 7)).1, [(4, 4, 5), (0, 0, 1)]);
+        assert_eq!(check(&model, &model, 4, &request(&[1], 1)).1, []);
+    }
+
+    #[test]
+    fn a_wrong_draft_costs_nothing_but_time() {
+        let (target, draft) = (ScriptedDecoder::counting(50), ScriptedDecoder::stuck(50, 7));
+        let (decoded, rounds) = check(&target, &draft, 3, &request(&[1], 8));
+        assert_eq!(decoded.tokens, (2..=9).collect::<Vec<_>>());
+        // Token 7 is right once, where the target says it too.
+        assert_eq!(rounds.iter().map(|r| r.1).sum::<u32>(), 1);
+    }
+
+    #[test]
+    fn a_stop_token_inside_an_accepted_run_ends_the_output() {
+        // Counts to 5, then stops.
+        let model = ScriptedDecoder::counting(6);
+        let (decoded, rounds) = check(&model, &model, 4, &request(&[1], 100));
+        assert_eq!(decoded.tokens, [2, 3, 4, 5, STOP]);
+        assert_eq!(decoded.stop_reason, StopReason::StopToken);
+        // The draft stops drafting at the stop token, and no bonus token follows it.
+        assert_eq!(rounds, [(4, 4, 4)]);
+    }
+
+    #[test]
+    fn the_context_ends_the_output_in_every_mode() {
+        let model = ScriptedDecoder::counting(50);
+        let tight = Request { context_length: 6, ..request(&[1, 2], 100) };
+        let (decoded, _) = check(&model, &model, 4, &tight);
+        assert_eq!((decoded.tokens.len(), decoded.stop_reason), (4, StopReason::ContextLength));
+    }
+
+    #[test]
+    fn a_draft_with_a_short_context_stops_drafting() {
+        let (target, draft) = (ScriptedDecoder::counting(50), ScriptedDecoder::counting(50).with_capacity(6));
+        let (decoded, rounds) = check(&target, &draft, 4, &request(&[1], 20));
+        assert_eq!(decoded.tokens.len(), 20);
+        assert!(rounds.iter().skip(2).all(|r| *r == (0, 0, 1)), "{rounds:?}");
+        let prompt_too_long = ScriptedDecoder::counting(50).with_capacity(1);
+        assert!(check(&target, &prompt_too_long, 4, &request(&[1], 5)).1.iter().all(|r| r.0 == 0));
+    }
+
+    #[test]
+    fn a_prompt_without_room_is_an_error() {
+        let full = Request { context_length: 2, ..request(&[1, 2], 5) };
+        let error = decode_target_only(&mut ScriptedDecoder::counting(50), &full).unwrap_err();
+        assert!(matches!(error, Error::PromptTooLong { num_tokens: 2, context_length: 2 }));
+    }
+
+    #[test]
+    fn a_cancelled_request_ends_between_rounds() {
+        let cancel = AtomicBool::new(true);
+        let cancelled = Request { cancel: &cancel, ..request(&[1], 5) };
+        let mut model = ScriptedDecoder::counting(50);
+        assert!(matches!(decode_target_only(&mut model, &cancelled), Err(Error::Cancelled)));
+    }
+
+    /// χ² of the second and third token, over many seeds, against the target's own: sampled speculation is lossless in
+    /// distribution.
+    #[test]
+    fn sampled_speculation_follows_the_targets_distribution() {
+        let (target, draft) = (ScriptedDecoder::random(4, 11), ScriptedDecoder::random(4, 12));
+        let sampling = Sampling { temperature: 1.0, top_p: 1.0, top_k: 0 };
+        let num_draws = 20_000u64;
+        let mut counts = [[0u32; 4]; 4];
+        for seed in 0..num_draws {
+            let asked = Request { sampling, seed, stop_tokens: &[], ..request(&[1], 3) };
+            let decoded = decode_speculative(&mut target.clone(), &mut draft.clone(), 2, &asked).unwrap();
+            counts[decoded.tokens[1] as usize][decoded.tokens[2] as usize] += 1;
+        }
+        let next = |context: &[u32]| {
+            Distribution::new(&target.logits_after(context), &sampling).probabilities().to_vec()
+        };
+        let mut chi_squared = 0.0;
+        for (second, row) in counts.iter().enumerate() {
+            for (third, &count) in row.iter().enumerate() {
+                let probability: f64 = (0..4)
+                    .map(|first: u32| {
+                        let after_first = next(&[1, first]);
+                        let after_second = next(&[1, first, second as u32]);
+                        f64::from(next(&[1])[first as usize])
+                            * f64::from(after_first[second])
+                            * f64::from(after_second[third])
+                    })
+                    .sum();
+                let expected = probability * num_draws as f64;
+                chi_squared += (f64::from(count) - expected).powi(2) / expected;
+            }
+        }
+        // The 99.9 % quantile of χ² with 15 degrees of freedom.
+        assert!(chi_squared < 37.7, "χ² = {chi_squared}");
+    }
+}

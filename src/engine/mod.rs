@@ -1,0 +1,23 @@
+//! The engine: model files in, tokens out.
+//!
+//! [`files`] reads models, [`tokenizer`] and [`chat`] turn prompts into ids, a [`decoder::Decoder`] computes forwards,
+//! and [`decode`] runs them, alone or with a draft, with [`sampling`] and [`accept`] as pure cores. The engine knows
+//! nothing of the store, of commands or of configuration, and prints nothing. Only [`tensor`] computes with candle.
+
+pub mod accept;
+pub mod adapter;
+pub mod chat;
+pub mod config;
+pub mod decode;
+pub mod decoder;
+mod error;
+pub mod files;
+pub mod pair;
+pub mod sampling;
+pub mod tensor;
+#[cfg(test)]
+mod testing;
+pub mod threads;
+pub mod tokenizer;
+
+pub use error::{Error, Result};

@@ -1,0 +1,121 @@
+//! A target and its draft, loaded and found to speak the same tokens.
+
+use std::path::Path;
+
+use super::config::ModelConfig;
+use super::decoder::DecoderOptions;
+use super::error::{Error, Result};
+use super::files::{HashMemo, ModelFiles};
+use super::tensor::{TensorDecoder, TensorModel};
+use super::tokenizer::Tokenizer;
+use crate::record::{ModelInfo, Role};
+
+/// A model's files, identified, weights not yet loaded.
+#[derive(Debug)]
+pub struct Identified {
+    /// The files.
+    pub files: ModelFiles,
+    /// What they are.
+    pub info: ModelInfo,
+}
+
+impl Identified {
+    /// Opens and identifies a model.
+    ///
+    /// # Errors
+    /// If it cannot be read or is not supported.
+    pub fn open(path: &Path, memo: &mut dyn HashMemo) -> Result<Self> {
+        let files = ModelFiles::open(path)?;
+        let info = files.info(memo)?;
+        Ok(Self { files, info })
+    }
+}
+
+/// Loaded models.
+#[derive(Debug)]
+pub struct ModelPair {
+    target: TensorModel,
+    draft: Option<TensorModel>,
+    tokenizer: Tokenizer,
+}
+
+impl ModelPair {
+    /// Loads a target and, if there is one, a draft. A draft that is the target itself shares its weights.
+    ///
+    /// `on_layer` is told of each block that is loaded, out of all of that model.
+    ///
+    /// # Errors
+    /// If weights are missing, or the two models number their tokens differently.
+    pub fn load(
+        target: &Identified,
+        draft: Option<&Identified>,
+        mut on_layer: impl FnMut(Role, usize, usize),
+    ) -> Result<Self> {
+        let tokenizer = target.files.tokenizer()?;
+        if let Some(draft) = draft {
+            check_tokenizers(target, draft, &tokenizer)?;
+        }
+        let mut load =
+            |model: &Identified, role| TensorModel::load(&model.files, |done, all| on_layer(role, done, all));
+        let target_model = load(target, Role::Target)?;
+        let draft_model = match draft {
+            Some(draft) if draft.info.sha256 == target.info.sha256 => Some(target_model.clone()),
+            Some(draft) => Some(load(draft, Role::Draft)?),
+            None => None,
+        };
+        Ok(Self { target: target_model, draft: draft_model, tokenizer })
+    }
+
+    /// The target's tokenizer, which both models share.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Positions that the target has.
+    pub fn context_length(&self) -> usize {
+        self.target.config().context_length
+    }
+
+    /// The draft's shape, for adapters to fit.
+    pub fn draft_config(&self) -> Option<&ModelConfig> {
+        self.draft.as_ref().map(TensorModel::config)
+    }
+
+    /// A decoder of the target. Its logits end where the tokenizer's ids do.
+    ///
+    /// # Errors
+    /// If the cache cannot be allocated.
+    pub fn target_decoder(&self, capacity: usize) -> Result<TensorDecoder> {
+        let vocab_size = self.vocab_size();
+        self.target.decoder(DecoderOptions { capacity, vocab_size, adapter: None })
+    }
+
+    /// A decoder of the draft, if there is one; its cache is no longer than its own context.
+    ///
+    /// # Errors
+    /// If the cache cannot be allocated.
+    pub fn draft_decoder(&self, options: DecoderOptions) -> Result<Option<TensorDecoder>> {
+        let Some(draft) = &self.draft else {
+            return Ok(None);
+        };
+        let capacity = options.capacity.min(draft.config().context_length);
+        let vocab_size = self.vocab_size();
+        draft.decoder(DecoderOptions { capacity, vocab_size, ..options }).map(Some)
+    }
+
+    /// Ids that both head and tokenizer of the target know: a draft proposes none beyond them.
+    fn vocab_size(&self) -> usize {
+        self.tokenizer.vocab_size().min(self.target.config().vocab_size)
+    }
+}
+
+/// Speculation needs every id to mean the same to both models.
+fn check_tokenizers(target: &Identified, draft: &Identified, tokenizer: &Tokenizer) -> Result<()> {
+    if target.info.tokenizer_sha256 == draft.info.tokenizer_sha256 {
+        return Ok(());
+    }
+    let difference = tokenizer.first_difference(&draft.files.tokenizer()?);
+    Err(Error::Mismatch(format!(
+        "target and draft have different tokenizers: {difference} (choose a draft of the target's model family)"
+    )))
+}

@@ -1,0 +1,52 @@
+//! speclora makes a language model decode faster by speculative decoding with a draft model, and proves the gain: every
+//! prompt, round and figure of a benchmark is a row in one SQLite file.
+//!
+//! # Code map
+//!
+//! Data flows one way, from files and flags to rows, and from rows to text:
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`cli`], [`cmd`] | the command line; one file a command, glue alone |
+//! | [`config`] | defaults, files, environment and flags become a [`config::Spec`], each value with its origin |
+//! | [`prompts`] | prompt files become a list of prompts |
+//! | [`engine`] | model files in, tokens out: loading, tokenizer, chat template, decoder, sampling, acceptance, loops |
+//! | [`mod@bench`] | the plan of a benchmark, and carrying it out |
+//! | [`store`] | the SQLite file: migrations, writing rows, asking `queries/*.sql` |
+//! | [`report`] | values become tables, Markdown, CSV, JSON |
+//! | [`ui`] | the only place that prints |
+//! | [`record`] | plain data that travels between the others |
+//!
+//! # Invariants
+//!
+//! - Greedy speculative output equals target-only output, byte for byte.
+//! - What was reported as stored survives the death of the process.
+//! - Every figure that is printed is the answer of a query over committed rows.
+//! - No candle outside [`engine`], no rusqlite outside [`store`], no printing outside [`ui`]. The engine does not know the
+//!   store; a [`config::Spec`] does not change once it is resolved; nothing holds models, configuration, database and
+//!   terminal together for longer than a command.
+//!
+//! # Glossary
+//!
+//! - **target**: the model whose output is wanted; **draft**: the small model that proposes tokens.
+//! - **mode**: how tokens are generated: `target_only`, `spec_base`, `spec_lora`, `control`.
+//! - **round**: the draft proposes, the target verifies in one pass, the accepted tokens and one more are emitted.
+//! - **drafted**, **accepted**, **emitted**: tokens proposed; proposals that stood; tokens that entered the output.
+//! - **acceptance rate**: accepted ÷ drafted; **mean acceptance length** τ: emitted ÷ rounds.
+//! - **run**: one execution of a command, with its settings; **generation**: one prompt, one mode, one iteration.
+//! - **checkpoint**: a stored LoRA adapter; **alias**: a name for one (`best`, `final`, `latest`).
+//! - **slot**: one place in a run's plan; **warm-up**: a generation that counts in no figure.
+//! - **TTFT**, **TTLT**: time to first and to last token, from the request.
+
+pub mod bench;
+pub mod cli;
+pub mod cmd;
+pub mod config;
+pub mod engine;
+pub mod environment;
+pub mod hash;
+pub mod prompts;
+pub mod record;
+pub mod report;
+pub mod store;
+pub mod ui;

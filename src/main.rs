@@ -1,0 +1,9 @@
+//! The `speclora` program: parses the command line, runs a command, and turns its end into an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    speclora::cmd::run(speclora::cli::Cli::parse())
+}

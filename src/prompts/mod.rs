@@ -1,0 +1,145 @@
+//! Prompts: from files, standard input and the command line, without duplicates, and drawn at random.
+//!
+//! Models, templates and the store are unknown here; a prompt is the user's words.
+
+mod error;
+mod parse;
+mod sample;
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+use std::path::Path;
+
+pub use self::error::PromptError;
+pub use self::parse::Format;
+pub use self::sample::sample;
+
+use crate::hash::Sha256Hex;
+use crate::record::{Prompt, PromptSource};
+
+/// Where prompts are to come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// A file, or standard input if the path is `-`.
+    File(&'a Path),
+    /// The texts of `--prompt` flags.
+    Texts(&'a [String]),
+}
+
+/// Prompts that were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptSet {
+    /// Prompts with distinct texts, in the order in which they stand in their source.
+    pub prompts: Vec<Prompt>,
+    /// Where they came from.
+    pub source: PromptSource,
+    /// Prompts that were dropped because an earlier one has the same text.
+    pub num_duplicates: usize,
+}
+
+/// Reads prompts; `stdin` is read only if the input is `-`.
+///
+/// # Errors
+/// Input that cannot be read, is malformed (with its line), or holds no prompt.
+pub fn read(input: Input<'_>, stdin: impl Read) -> Result<PromptSet, PromptError> {
+    match input {
+        Input::Texts(texts) => Ok(distinct("command line", parse::texts(texts)?)),
+        Input::File(path) => {
+            let place = path.display().to_string();
+            let bytes = read_bytes(path, stdin)
+                .map_err(|source| PromptError::Read { place: place.clone(), source })?;
+            let name = path.file_name().map_or(place.clone(), |name| name.display().to_string());
+            Ok(distinct(&name, parse::bytes(&place, &bytes, Format::of_path(path))?))
+        }
+    }
+}
+
+fn read_bytes(path: &Path, mut stdin: impl Read) -> io::Result<Vec<u8>> {
+    if path != Path::new("-") {
+        return std::fs::read(path);
+    }
+    let mut bytes = Vec::new();
+    stdin.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Drops prompts whose text came before, and identifies the set by its texts.
+fn distinct(name: &str, all: Vec<Prompt>) -> PromptSet {
+    let num_all = all.len();
+    let mut seen = HashSet::new();
+    let prompts: Vec<Prompt> = all.into_iter().filter(|prompt| seen.insert(prompt.text.clone())).collect();
+    let source = PromptSource { name: name.to_owned(), sha256: hash_texts(&prompts) };
+    PromptSet { num_duplicates: num_all - prompts.len(), prompts, source }
+}
+
+/// Hashes the texts, each preceded by its length in bytes (64 bits, little-endian).
+fn hash_texts(prompts: &[Prompt]) -> String {
+    let mut hasher = Sha256Hex::new();
+    for Prompt { text, .. } in prompts {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(set: &PromptSet) -> Vec<&str> {
+        set.prompts.iter().map(|prompt| prompt.text.as_str()).collect()
+    }
+
+    #[test]
+    fn duplicates_are_dropped_and_counted() {
+        let given = ["b", "a", "b", "b"].map(str::to_owned);
+        let set = read(Input::Texts(&given), io::empty()).unwrap();
+        assert_eq!((texts(&set), set.num_duplicates), (vec!["b", "a"], 2));
+        assert_eq!(set.source.name, "command line");
+    }
+
+    #[test]
+    fn hash_is_of_the_texts_and_their_boundaries() {
+        let hash = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            read(Input::Texts(&texts), io::empty()).unwrap().source.sha256
+        };
+        assert_eq!(hash(&["a"]), "ae6121c88ba555f64c3d812123eb799d128015541f850c5e9bf1d54c08ad8481");
+        assert_eq!(hash(&["a", "b"]), hash(&["a", "b", "a"]));
+        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
+    }
+
+    #[test]
+    fn standard_input_is_a_dash() {
+        let set = read(Input::File(Path::new("-")), "one\ntwo\n".as_bytes()).unwrap();
+        assert_eq!((texts(&set), set.source.name.as_str()), (vec!["one", "two"], "-"));
+    }
+
+    #[test]
+    fn file_is_read_by_its_extension() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |name: &str, content: &str, expected: &[&str]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            let set = read(Input::File(&path), io::empty()).unwrap();
+            assert_eq!((texts(&set).as_slice(), set.source.name.as_str()), (expected, name));
+        };
+        check("a.txt", "{\"prompt\": \"x\"}\n", &["{\"prompt\": \"x\"}"]);
+        check("a.jsonl", "{\"prompt\": \"x\"}\n", &["x"]);
+        check("a.CSV", "prompt\nx\n", &["x"]);
+    }
+
+    #[test]
+    fn missing_file_is_an_error_that_names_it() {
+        let error = read(Input::File(Path::new("/none/prompts.txt")), io::empty()).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read prompts from /none/prompts.txt: "), "{error}");
+    }
+
+    #[test]
+    fn example_prompts_are_many_and_distinct() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bench_prompts.txt");
+        let set = read(Input::File(&path), io::empty()).unwrap();
+        assert!(set.prompts.len() >= 32);
+        assert_eq!(set.num_duplicates, 0);
+    }
+}

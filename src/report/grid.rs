@@ -1,0 +1,136 @@
+//! A grid of typed cells: what every listing is before it becomes text.
+
+use serde_json::Value;
+
+/// Columns and rows; each row has one cell a column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// The columns, from left to right.
+    pub columns: Vec<Column>,
+    /// The rows, from top to bottom.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A column's two names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Name for programs (`avg_tokens_per_second`).
+    pub key: String,
+    /// Heading for people (`Avg Tok/s`).
+    pub title: String,
+}
+
+/// One value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// Text.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A real number, and how people see it; programs get it whole.
+    Float(f64, Style),
+    /// No value.
+    Missing,
+}
+
+/// How people see a real number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// With so many decimals.
+    Decimals(usize),
+    /// A share, as per cent with so many decimals.
+    Percent(usize),
+    /// Seconds with so many decimals.
+    Seconds(usize),
+}
+
+impl Grid {
+    /// Makes a grid without rows.
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    ///
+    /// # Panics
+    /// If it has not one cell a column.
+    pub fn push(&mut self, row: impl IntoIterator<Item = Cell>) {
+        let row: Vec<Cell> = row.into_iter().collect();
+        assert_eq!(row.len(), self.columns.len(), "a row has one cell a column");
+        self.rows.push(row);
+    }
+
+    /// Whether a column holds numbers, and so is aligned to the right.
+    pub(super) fn is_numeric(&self, column: usize) -> bool {
+        let mut values =
+            self.rows.iter().map(|row| &row[column]).filter(|cell| !cell.is_missing()).peekable();
+        values.peek().is_some() && values.all(|cell| matches!(cell, Cell::Integer(_) | Cell::Float(..)))
+    }
+}
+
+impl Column {
+    /// A column whose heading differs from its key.
+    pub fn new(key: impl Into<String>, title: impl Into<String>) -> Self {
+        Self { key: key.into(), title: title.into() }
+    }
+}
+
+impl From<&str> for Column {
+    /// A column whose heading is its key.
+    fn from(key: &str) -> Self {
+        Self::new(key, key)
+    }
+}
+
+impl Cell {
+    /// Text, or missing.
+    pub fn text(text: Option<impl Into<String>>) -> Self {
+        text.map_or(Self::Missing, |text| Self::Text(text.into()))
+    }
+
+    /// A whole number, or missing.
+    pub fn integer(number: Option<impl Into<i64>>) -> Self {
+        number.map_or(Self::Missing, |number| Self::Integer(number.into()))
+    }
+
+    /// A real number, or missing; what is not finite is missing.
+    pub fn float(number: Option<f64>, style: Style) -> Self {
+        number.filter(|number| number.is_finite()).map_or(Self::Missing, |number| Self::Float(number, style))
+    }
+
+    /// As people see it: `—` where there is none, and control characters escaped.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Text(text) => escape_controls(text),
+            Self::Integer(number) => number.to_string(),
+            Self::Float(number, _) if !number.is_finite() => Self::Missing.shown(),
+            Self::Float(number, Style::Decimals(decimals)) => format!("{number:.decimals$}"),
+            Self::Float(number, Style::Percent(decimals)) => format!("{:.decimals$}%", 100.0 * number),
+            Self::Float(number, Style::Seconds(decimals)) => format!("{number:.decimals$}s"),
+            Self::Missing => "—".to_owned(),
+        }
+    }
+
+    /// As programs read it, in full precision; null where there is none.
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            Self::Text(text) => text.as_str().into(),
+            Self::Integer(number) => (*number).into(),
+            Self::Float(number, _) => (*number).into(),
+            Self::Missing => Value::Null,
+        }
+    }
+
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+}
+
+/// Escapes control characters, so that a stored text can neither break a table nor steer a terminal.
+fn escape_controls(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { escaped.extend(c.escape_default()) } else { escaped.push(c) }
+    }
+    escaped
+}

@@ -1,0 +1,13 @@
+//! Reports: values in, text out.
+//!
+//! Nothing here queries, prints or writes a file. A value that cannot exist is missing, never zero.
+
+mod export;
+mod grid;
+mod render;
+mod summary;
+
+pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures, SCHEMA_VERSION};
+pub use self::grid::{Cell, Column, Grid, Style};
+pub use self::render::Format;
+pub use self::summary::{ModeSummary, comparison_lines, summary_grid};

@@ -1,0 +1,265 @@
+//! What can go wrong with the database, each with its place and what to do about it.
+
+use std::path::{Path, PathBuf};
+use std::{io, result};
+
+use rusqlite::ErrorCode;
+use thiserror::Error;
+
+use crate::record::{CheckpointId, RunId};
+
+/// The result of an operation of the store.
+pub type Result<T> = result::Result<T, Error>;
+
+/// Why an operation of the store failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such file.
+    #[error("no database {} (speclora bench creates one; --db or SPECLORA_DB names another)", path.display())]
+    NoDatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file's folder is missing.
+    #[error("no folder {} for the database (create it, or name another place with --db)", folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The path names a folder.
+    #[error("{} is a folder, not a database (name a file in it with --db)", path.display())]
+    IsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{} is not an SQLite database (name another file with --db)", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is SQLite's, but not speclora's.
+    #[error("{} is the SQLite database of another program (name another file with --db)", path.display())]
+    OtherProgram {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer speclora has upgraded the file.
+    #[error(
+        "{} has schema version {found}, this speclora knows {supported} (install a newer speclora; \
+         the file is unchanged)",
+        path.display()
+    )]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// The file's version.
+        found: i64,
+        /// The newest version that this program knows.
+        supported: i64,
+    },
+    /// The file needs an upgrade but can't be written.
+    #[error(
+        "{} has schema version {found} and can't be upgraded to {supported}: it is read-only \
+         (copy it to where you may write)",
+        path.display()
+    )]
+    OutdatedReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// The file's version.
+        found: i64,
+        /// The version that it needs.
+        supported: i64,
+    },
+    /// The file was made with other text of a migration than this program has.
+    #[error(
+        "{} was made by an unreleased speclora: its migration {migration} is not this one's \
+         (use the program that made it, or another file with --db)",
+        path.display()
+    )]
+    DivergentSchema {
+        /// The file.
+        path: PathBuf,
+        /// The migration, as `V1__initial`.
+        migration: String,
+    },
+    /// A migration failed; the file is as it was.
+    #[error("cannot bring {} to this speclora's schema (the file is unchanged): {source}", path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// What the migration ran into.
+        source: refinery::Error,
+    },
+    /// The copy that must be made before a migration could not be made.
+    #[error(
+        "cannot keep a copy of {} as {} before its upgrade (make room, or move it): {source}",
+        path.display(),
+        copy.display()
+    )]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// The copy.
+        copy: PathBuf,
+        /// What stood against it.
+        source: io::Error,
+    },
+    /// The file or its folder may not be written.
+    #[error(
+        "cannot write {} (allow writing to the file and its folder, or name another place with --db)",
+        path.display()
+    )]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file may not be read, or not without writing beside it.
+    #[error(
+        "cannot read {} (allow reading; if there is a file {0}-wal, copy both to a folder where you may write)",
+        path.display()
+    )]
+    NotReadable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process held the file too long.
+    #[error("{} has been locked by another process for too long (end that process, then try again)", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no room left.
+    #[error("no room left to write {} (make room, or move it and name its place with --db)", path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is damaged.
+    #[error("{} is damaged (sqlite3 {0} .recover may save what is left): {source}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// SQLite refused, in a way that has no better name here.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// SQLite refused, in a place that doesn't know the file. It is given its place before it leaves the store.
+    #[error(transparent)]
+    Unplaced(#[from] rusqlite::Error),
+
+    /// No run answers to what was typed.
+    #[error("no run {selector} ({}; speclora runs list)", newest_run(*newest))]
+    NoRun {
+        /// What was typed.
+        selector: String,
+        /// The newest run there is.
+        newest: Option<RunId>,
+    },
+    /// A prefix that several runs' uids share.
+    #[error("{prefix} begins the uid of {num_matches} runs (type more of it; speclora runs list)")]
+    AmbiguousRun {
+        /// What was typed.
+        prefix: String,
+        /// How many runs it fits.
+        num_matches: u64,
+    },
+    /// The run has ended, so that nothing can be added to it.
+    #[error("run {run} is not running (speclora runs show {run})")]
+    RunNotRunning {
+        /// The run.
+        run: RunId,
+    },
+    /// The run is complete.
+    #[error("run {run} is complete, nothing is left to resume (speclora runs show {run})")]
+    RunCompleted {
+        /// The run.
+        run: RunId,
+    },
+    /// Another process is at work on the run.
+    #[error("run {run} is still running in process {pid} (end that process first, or wait for it)")]
+    RunAlive {
+        /// The run.
+        run: RunId,
+        /// Its process.
+        pid: i64,
+    },
+
+    /// There is no such checkpoint.
+    #[error("no checkpoint {0} (speclora adapters list)")]
+    NoCheckpoint(CheckpointId),
+    /// An adapter's bytes aren't what its hash says.
+    #[error("adapter {origin} is damaged: its SHA-256 is {found}, not {expected} (import it again)")]
+    DamagedAdapter {
+        /// Folder or checkpoint.
+        origin: String,
+        /// The hash it should have.
+        expected: String,
+        /// The hash it has.
+        found: String,
+    },
+
+    /// There is no such query.
+    #[error("no query {name} (there are {known})")]
+    NoQuery {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A query's parameter got no value.
+    #[error("query {query} needs a value for {parameter} (its parameters are {known})")]
+    MissingParameter {
+        /// The query.
+        query: &'static str,
+        /// The parameter, with its colon.
+        parameter: String,
+        /// The parameters it has.
+        known: String,
+    },
+    /// A value for a parameter that the query doesn't have.
+    #[error("query {query} has no parameter {parameter} (its parameters are {known})")]
+    UnknownParameter {
+        /// The query.
+        query: &'static str,
+        /// The parameter, with its colon.
+        parameter: String,
+        /// The parameters it has.
+        known: String,
+    },
+}
+
+impl Error {
+    /// Says which file it was, where only SQLite's words are known, and what to do where they are understood.
+    pub(super) fn in_file(self, path: &Path) -> Self {
+        let Self::Unplaced(source) = self else {
+            return self;
+        };
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
+            Some(
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed,
+            ) => Self::Locked { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::NotWritable { path }
+            }
+            Some(ErrorCode::DiskFull) => Self::DiskFull { path },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
+            _ => Self::Sqlite { path, source },
+        }
+    }
+}
+
+fn newest_run(newest: Option<RunId>) -> String {
+    newest.map_or("there are none yet".to_owned(), |run| format!("the newest is {run}"))
+}

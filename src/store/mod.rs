@@ -1,0 +1,101 @@
+//! The database: one SQLite file that holds every run, generation, round, adapter and summary.
+//!
+//! What holds here, and nowhere else has to be thought of:
+//! - No SQL and no rusqlite outside this folder; no printing, no tensor and no configuration inside it.
+//! - What a table means is said in `migrations/`, what a figure means in the views there. `queries/` holds the
+//!   statements that answer questions; this folder holds those that write.
+//! - A write is one `BEGIN IMMEDIATE` transaction: all of it, or none. It waits for other processes, so that any number
+//!   of them may share a file.
+//! - Nothing that is stored is summed up in memory: a figure that is shown is the answer of a query over committed
+//!   rows.
+//! - No NaN and no infinity enters a column. What can't exist is NULL.
+
+mod blobs;
+mod check;
+mod checkpoints;
+mod environments;
+mod error;
+mod generations;
+mod lookup;
+mod metrics;
+mod migrate;
+mod models;
+mod open;
+mod plan;
+mod process;
+mod prompts;
+mod queries;
+mod runs;
+#[cfg(test)]
+mod sample;
+mod summaries;
+mod value;
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, Transaction};
+
+pub use checkpoints::Checkpoint;
+pub use error::{Error, Result};
+pub use generations::SlotKey;
+pub use metrics::{ModeMetrics, PositionAcceptance, PromptMetrics, PromptSpeedup};
+pub use process::HEARTBEAT_TIMEOUT_MS;
+pub use queries::{Query, Rows};
+pub use runs::RunEnd;
+pub use value::Value;
+
+/// An open database.
+///
+/// It belongs to one thread at a time; another thread or process opens its own.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    is_read_only: bool,
+}
+
+impl Store {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the file could be opened for reading alone.
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// Reads, and says in an error which file it was.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        query(&self.connection).map_err(|error| error.in_file(&self.path))
+    }
+
+    /// Writes in one transaction. A crash of this process loses nothing of it; a power cut may undo it.
+    fn write<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        if self.is_read_only {
+            return Err(Error::NotWritable { path: self.path.clone() });
+        }
+        let commit = || {
+            let transaction = self.connection.transaction()?;
+            let value = change(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        commit().map_err(|error: Error| error.in_file(&self.path))
+    }
+
+    /// Writes in one transaction that a power cut can't undo either, nor any that came before it.
+    fn write_durably<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        self.read(|connection| Ok(connection.pragma_update(None, "synchronous", "FULL")?))?;
+        let written = self.write(change);
+        self.read(|connection| Ok(connection.pragma_update(None, "synchronous", "NORMAL")?))?;
+        written
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+fn now_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

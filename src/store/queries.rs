@@ -1,0 +1,138 @@
+//! The statements of `queries/`: what the command line prints, and anyone may copy.
+
+use rusqlite::{Connection, Statement};
+use serde::Serialize;
+
+use super::value::Value;
+use super::{Error, Result, Store, runs};
+
+/// A statement that answers one question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Query {
+    /// Its name: that of its file.
+    pub name: &'static str,
+    /// The statement, with its comments.
+    pub sql: &'static str,
+}
+
+/// Declares the queries by the names of their files.
+macro_rules! queries {
+    ($($constant:ident = $name:literal),+ $(,)?) => {
+        $(pub(super) const $constant: Query = Query {
+            name: $name,
+            sql: include_str!(concat!("../../queries/", $name, ".sql")),
+        };)+
+
+        impl Query {
+            /// Every query, in the order of their names.
+            pub const ALL: &'static [Self] = &[$($constant),+];
+        }
+    };
+}
+
+queries!(
+    ACCEPTANCE_BY_POSITION = "acceptance_by_position",
+    CHECKPOINTS = "checkpoints",
+    GENERATIONS = "generations",
+    MODE_METRICS = "mode_metrics",
+    PROMPT_METRICS = "prompt_metrics",
+    PROMPT_SPEEDUPS = "prompt_speedups",
+    ROUNDS = "rounds",
+    RUN_ERRORS = "run_errors",
+    RUN_MODELS = "run_models",
+    RUN_PROMPTS = "run_prompts",
+    RUN_SETTINGS = "run_settings",
+    RUN_SHOW = "run_show",
+    RUNS_LIST = "runs_list",
+);
+
+impl Query {
+    /// Finds a query by its name.
+    ///
+    /// # Errors
+    /// Where there is none of that name.
+    pub fn find(name: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|query| query.name == name);
+        found.copied().ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|query| query.name).collect();
+            Error::NoQuery { name: name.to_owned(), known: known.join(", ") }
+        })
+    }
+
+    /// Returns the question that it answers: the first line of its file.
+    pub fn question(&self) -> &'static str {
+        self.sql.lines().next().unwrap_or_default().trim_start_matches("-- ")
+    }
+}
+
+/// The answer to a query: named columns, and rows of as many values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rows {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    /// Returns the value of a column in a row, if there are both.
+    pub fn get(&self, row: usize, column: &str) -> Option<&Value> {
+        let index = self.columns.iter().position(|name| name == column)?;
+        self.rows.get(row)?.get(index)
+    }
+}
+
+impl Store {
+    /// Answers the query of that name. Each of its parameters must be given, with its colon
+    /// (`(":run_id", run.into())`); only `:crashed_run_ids` need not: the store asks which processes are gone.
+    ///
+    /// # Errors
+    /// Where there is no such query, or parameters are missing or unknown.
+    pub fn query(&self, name: &str, parameters: &[(&str, Value)]) -> Result<Rows> {
+        let query = Query::find(name)?;
+        self.read(|connection| {
+            let mut statement = connection.prepare(query.sql)?;
+            bind(connection, &mut statement, query, parameters)?;
+            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let mut answer = statement.raw_query();
+            let mut rows = Vec::new();
+            while let Some(row) = answer.next()? {
+                let values = (0..columns.len()).map(|index| Ok(row.get_ref(index)?.into()));
+                rows.push(values.collect::<rusqlite::Result<_>>()?);
+            }
+            Ok(Rows { columns, rows })
+        })
+    }
+}
+
+/// Binds every parameter of a statement, and refuses those that it doesn't have.
+fn bind(
+    connection: &Connection,
+    statement: &mut Statement<'_>,
+    query: Query,
+    parameters: &[(&str, Value)],
+) -> Result<()> {
+    let names: Vec<String> = (1..=statement.parameter_count())
+        .filter_map(|i| statement.parameter_name(i).map(str::to_owned))
+        .collect();
+    let known = names.join(", ");
+    if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !names.iter().any(|known| known == name)) {
+        return Err(Error::UnknownParameter { query: query.name, parameter: (*unknown).to_owned(), known });
+    }
+    for (index, name) in (1..).zip(&names) {
+        match parameters.iter().find(|(given, _)| given == name) {
+            Some((_, value)) => statement.raw_bind_parameter(index, value)?,
+            None if name == ":crashed_run_ids" => {
+                let crashed = serde_json::to_string(&runs::crashed(connection)?).expect("ids are numbers");
+                statement.raw_bind_parameter(index, crashed)?;
+            }
+            None => {
+                return Err(Error::MissingParameter { query: query.name, parameter: name.clone(), known });
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Between Rust's types and SQLite's: 64-bit counts without a sign, spelled enums, and one value of any kind.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use rusqlite::Row;
+use rusqlite::types::{FromSqlError, ToSql, ToSqlOutput, Type, ValueRef};
+use serde::{Serialize, Serializer};
+
+use crate::record::RunId;
+
+/// One value of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// There is none.
+    Null,
+    /// A whole number, an id, or a truth value as 0 or 1.
+    Integer(i64),
+    /// A number with a fraction; never NaN or infinite.
+    Real(f64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<RunId> for Value {
+    fn from(run: RunId) -> Self {
+        Self::Integer(run.0)
+    }
+}
+
+impl From<ValueRef<'_>> for Value {
+    /// Text that isn't UTF-8 (this program writes none) gets replacement characters.
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Integer(value) => Self::Integer(value),
+            ValueRef::Real(value) => finite(value).map_or(Self::Null, Self::Real),
+            ValueRef::Text(value) => Self::Text(String::from_utf8_lossy(value).into_owned()),
+            ValueRef::Blob(value) => Self::Blob(value.to_owned()),
+        }
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(value) => ValueRef::Integer(*value),
+            Self::Real(value) => finite(*value).map_or(ValueRef::Null, ValueRef::Real),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Blob(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+impl Serialize for Value {
+    /// Bytes become lower-case hex, since JSON has none.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Integer(value) => serializer.serialize_i64(*value),
+            Self::Real(value) => serializer.serialize_f64(*value),
+            Self::Text(value) => serializer.serialize_str(value),
+            Self::Blob(value) => serializer.collect_str(&Hex(value)),
+        }
+    }
+}
+
+/// Bytes, written in lower-case hex.
+struct Hex<'a>(&'a [u8]);
+
+impl Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Returns a number that may be stored: NaN and infinities become NULL, since every average over them would be wrong.
+pub(super) fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+/// Returns a count, size or duration as SQLite's integer.
+pub(super) fn to_integer(value: u64) -> i64 {
+    i64::try_from(value).expect("counts, bytes, nanoseconds and seeds stay below 2^63")
+}
+
+/// Reads a count, size or duration.
+pub(super) fn get_u64(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    let index = row.as_ref().column_index(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, value))
+}
+
+/// Reads a value that is stored by its name.
+pub(super) fn get_parsed<T: FromStr>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+where
+    T::Err: Display,
+{
+    let text: String = row.get(column)?;
+    let index = row.as_ref().column_index(column)?;
+    text.parse().map_err(|error: T::Err| {
+        let cause = FromSqlError::Other(format!("{column}: {error}").into());
+        rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(cause))
+    })
+}

@@ -1,0 +1,302 @@
+//! The terminal: the only place that prints.
+//!
+//! Standard output carries data alone, exactly as it was rendered. Notes, warnings and progress go to standard error,
+//! where failing to write is ignored: there is nobody left to tell.
+
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+use std::sync::Mutex;
+
+use anstream::AutoStream;
+use clap::builder::styling::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+/// How much is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Verbosity {
+    /// Warnings and errors.
+    Quiet,
+    /// Also notes and progress.
+    #[default]
+    Normal,
+    /// Also details.
+    Verbose,
+}
+
+/// When standard error is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR or CLICOLOR_FORCE say otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Why data did not reach standard output.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The reader went away (`speclora runs list | head -1`): it has what it wanted, so this is no failure.
+    #[error("standard output was closed")]
+    Closed,
+    /// Writing failed.
+    #[error("cannot write to standard output: {0}")]
+    Write(io::Error),
+}
+
+impl From<io::Error> for OutputError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Write(error) }
+    }
+}
+
+/// The terminal of a command.
+pub struct Ui {
+    verbosity: Verbosity,
+    stdout: Mutex<Box<dyn Write + Send>>,
+    stderr: Mutex<Box<dyn Write + Send>>,
+    bars: MultiProgress,
+}
+
+impl Ui {
+    /// Speaks through the process's own streams.
+    pub fn new(verbosity: Verbosity, color: Color) -> Self {
+        let choice = match color {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        };
+        let mut ui = Self::with_writers(verbosity, io::stdout(), AutoStream::new(io::stderr(), choice));
+        if verbosity > Verbosity::Quiet {
+            // Draws on a terminal only.
+            ui.bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        }
+        ui
+    }
+
+    /// Speaks to other streams, without progress bars.
+    pub fn with_writers(
+        verbosity: Verbosity,
+        stdout: impl Write + Send + 'static,
+        stderr: impl Write + Send + 'static,
+    ) -> Self {
+        Self {
+            verbosity,
+            stdout: Mutex::new(Box::new(stdout)),
+            stderr: Mutex::new(Box::new(stderr)),
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+        }
+    }
+
+    /// Writes data to standard output, byte for byte.
+    ///
+    /// # Errors
+    /// The reader went away, or writing failed.
+    pub fn data(&self, text: &str) -> Result<(), OutputError> {
+        self.bars.suspend(|| {
+            let mut stdout = self.stdout.lock().expect("no writer panics");
+            stdout.write_all(text.as_bytes())?;
+            Ok(stdout.flush()?)
+        })
+    }
+
+    /// Says something that only the curious want to know.
+    pub fn detail(&self, message: impl Display) {
+        if self.verbosity >= Verbosity::Verbose {
+            self.say(&message);
+        }
+    }
+
+    /// Says how a command is getting on.
+    pub fn status(&self, message: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            self.say(&message);
+        }
+    }
+
+    /// Says what the user may want to know.
+    pub fn note(&self, message: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            self.say_labelled("note", AnsiColor::Cyan, &message);
+        }
+    }
+
+    /// Says what the user ought to know.
+    pub fn warning(&self, message: impl Display) {
+        self.say_labelled("warning", AnsiColor::Yellow, &message);
+    }
+
+    /// Says why a command failed.
+    pub fn error(&self, message: impl Display) {
+        self.say_labelled("error", AnsiColor::Red, &message);
+    }
+
+    /// Shows progress through a number of items; the bar vanishes when it is dropped.
+    ///
+    /// It is drawn only when it is told of progress, so that nothing runs beside a measurement.
+    pub fn progress(&self, label: &str, num_items: u64) -> Progress {
+        self.bar(label, num_items, "{prefix} {bar:30} {pos}/{len} · {elapsed}{left} {msg}")
+    }
+
+    /// Shows progress through a number of bytes; the bar vanishes when it is dropped.
+    pub fn byte_progress(&self, label: &str, num_bytes: u64) -> Progress {
+        self.bar(
+            label,
+            num_bytes,
+            "{prefix} {bar:30} {binary_bytes}/{binary_total_bytes} · {binary_bytes_per_sec}{left} {msg}",
+        )
+    }
+
+    fn bar(&self, label: &str, length: u64, template: &str) -> Progress {
+        let style = ProgressStyle::with_template(template).expect("the template is well formed");
+        let style = style.with_key("left", write_time_left);
+        let bar = self.bars.add(ProgressBar::new(length).with_style(style).with_prefix(label.to_owned()));
+        bar.tick();
+        Progress(bar)
+    }
+
+    fn say_labelled(&self, label: &str, color: AnsiColor, message: &dyn Display) {
+        let style: Style = color.on_default().bold();
+        self.say(&format_args!("{style}{label}:{style:#} {message}"));
+    }
+
+    /// Writes a line to standard error, above any bar.
+    fn say(&self, message: &dyn Display) {
+        self.bars.suspend(|| {
+            let mut stderr = self.stderr.lock().expect("no writer panics");
+            let _ = writeln!(stderr, "{message}").and_then(|()| stderr.flush());
+        });
+    }
+}
+
+/// A progress bar, which vanishes when it is dropped.
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// Goes on by so many items or bytes.
+    pub fn advance(&self, count: u64) {
+        self.0.inc(count);
+    }
+
+    /// Says what is at work, behind the bar.
+    pub fn describe(&self, message: impl Display) {
+        self.0.set_message(message.to_string());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Writes how long it may still take, as soon as there is something to judge by.
+fn write_time_left(state: &ProgressState, text: &mut dyn fmt::Write) {
+    if state.pos() > 0 {
+        let _ = write!(text, ", about {:#} left", indicatif::HumanDuration(state.eta()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// A stream that remembers what was written.
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Buffer {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A stream whose reader went away, or whose disk is full.
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What reaches standard error, colours stripped, when everything is said.
+    fn spoken(verbosity: Verbosity) -> String {
+        let (stdout, stderr) = (Buffer::default(), Buffer::default());
+        let plain = anstream::StripStream::new(Box::new(stderr.clone()) as Box<dyn Write + Send>);
+        let ui = Ui::with_writers(verbosity, stdout.clone(), plain);
+        ui.detail("d");
+        ui.status("s");
+        ui.note("n");
+        ui.warning("w");
+        ui.error("e");
+        assert_eq!(stdout.text(), "", "messages are no data");
+        stderr.text()
+    }
+
+    #[test]
+    fn verbosity_decides_what_is_said() {
+        assert_eq!(spoken(Verbosity::Quiet), "warning: w\nerror: e\n");
+        assert_eq!(spoken(Verbosity::Normal), "s\nnote: n\nwarning: w\nerror: e\n");
+        assert_eq!(spoken(Verbosity::Verbose), "d\ns\nnote: n\nwarning: w\nerror: e\n");
+    }
+
+    #[test]
+    fn labels_are_coloured_where_the_stream_allows() {
+        let stderr = Buffer::default();
+        Ui::with_writers(Verbosity::Normal, io::sink(), stderr.clone()).error("no run 15");
+        assert_eq!(stderr.text(), "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m no run 15\n");
+    }
+
+    #[test]
+    fn data_passes_unchanged_even_when_quiet() {
+        let stdout = Buffer::default();
+        let ui = Ui::with_writers(Verbosity::Quiet, stdout.clone(), io::sink());
+        ui.data("a\u{1b}[31m\r\n").unwrap();
+        assert_eq!(stdout.text(), "a\u{1b}[31m\r\n");
+    }
+
+    #[test]
+    fn closed_pipe_is_told_apart_from_failure() {
+        let write = |kind| Ui::with_writers(Verbosity::Normal, Broken(kind), io::sink()).data("x");
+        assert!(matches!(write(io::ErrorKind::BrokenPipe), Err(OutputError::Closed)));
+        assert!(matches!(write(io::ErrorKind::StorageFull), Err(OutputError::Write(_))));
+    }
+
+    #[test]
+    fn broken_standard_error_is_ignored() {
+        let ui = Ui::with_writers(Verbosity::Normal, io::sink(), Broken(io::ErrorKind::BrokenPipe));
+        ui.warning("unheard");
+    }
+
+    #[test]
+    fn progress_draws_nothing_without_a_terminal() {
+        let stderr = Buffer::default();
+        let ui = Ui::with_writers(Verbosity::Normal, io::sink(), stderr.clone());
+        let progress = ui.progress("bench", 2);
+        progress.describe("spec_base");
+        progress.advance(1);
+        ui.note("between");
+        drop(progress);
+        ui.byte_progress("hash", 10).advance(10);
+        assert!(stderr.text().ends_with("between\n") && stderr.text().lines().count() == 1);
+    }
+}

@@ -1,0 +1,174 @@
+//! Bad input: a clear error, the right exit code, and a database that is none the worse.
+
+use rusqlite::Connection;
+
+use crate::fixture;
+use crate::program::{Workspace, bench_arguments, model, text};
+
+/// Runs a command that must fail with this code and a message that has all these parts.
+fn check(workspace: &Workspace, arguments: &[&str], code: i32, parts: &[&str]) {
+    let outcome = workspace.run(arguments);
+    assert_eq!(outcome.code, Some(code), "{arguments:?}: {}", outcome.stderr);
+    assert_eq!(outcome.stdout, "", "{arguments:?}");
+    for part in parts {
+        assert!(outcome.stderr.contains(part), "{arguments:?}: \"{part}\" is not in {}", outcome.stderr);
+    }
+}
+
+/// A target-only bench of one prompt with some model file.
+fn bench_of(target: &str) -> Vec<&str> {
+    vec!["bench", "--target", target, "--modes", "target_only", "-p", "hello"]
+}
+
+#[test]
+fn model_files_that_cannot_be_used() {
+    let workspace = Workspace::new();
+    check(&workspace, &bench_of("nowhere.gguf"), 1, &["no model at nowhere.gguf"]);
+
+    workspace.write("zip.gguf", b"PK\x03\x04 and so on");
+    check(&workspace, &bench_of("zip.gguf"), 1, &["zip.gguf", "not a GGUF file"]);
+
+    workspace.write("short.gguf", b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0\x05\0");
+    check(&workspace, &bench_of("short.gguf"), 1, &["short.gguf", "truncated"]);
+
+    std::fs::create_dir(workspace.path("folder")).unwrap();
+    check(&workspace, &bench_of("folder"), 1, &["folder", "model.safetensors"]);
+
+    let copy = |name: &str| {
+        let from = fixture("models/llama-tied").join(name);
+        std::fs::copy(from, workspace.path("folder").join(name)).unwrap();
+    };
+    ["config.json", "tokenizer.json", "tokenizer_config.json"].into_iter().for_each(copy);
+    let whole = std::fs::read(fixture("models/llama-tied/model.safetensors")).unwrap();
+    workspace.write("folder/model.safetensors", &whole[..whole.len() - 100]);
+    check(&workspace, &bench_of("folder"), 1, &["model.safetensors", "truncated"]);
+
+    workspace.write("folder/model.safetensors", &whole);
+    let config = std::fs::read_to_string(fixture("models/llama-tied/config.json")).unwrap();
+    workspace.write("folder/config.json", config.replace("\"llama\"", "\"mamba\""));
+    check(&workspace, &bench_of("folder"), 1, &["model_type mamba is not supported"]);
+}
+
+#[test]
+fn models_that_number_their_tokens_differently() {
+    let workspace = Workspace::new();
+    std::fs::create_dir(workspace.path("other")).unwrap();
+    for name in ["config.json", "tokenizer_config.json", "model.safetensors", "tokenizer.json"] {
+        std::fs::copy(fixture("models/llama-tied").join(name), workspace.path("other").join(name)).unwrap();
+    }
+    let tokenizer = std::fs::read_to_string(workspace.path("other/tokenizer.json")).unwrap();
+    workspace.write("other/tokenizer.json", tokenizer.replace("<|im_end|>", "<|the_end|>"));
+    let target = model("llama-untied");
+    let parts = ["different tokenizers", "<|the_end|>"];
+    check(&workspace, &bench_arguments(&target, "other", &["--skip-lora"]), 1, &parts);
+}
+
+#[test]
+fn prompts_that_cannot_be_run() {
+    let workspace = Workspace::new();
+    let target = model("llama-tied");
+    let bench = |file: &'static str| vec!["bench", "--target", &target, "--modes", "target_only", "-f", file];
+    check(&workspace, &bench("none.txt"), 1, &["none.txt"]);
+    workspace.write("empty.txt", "# nothing\n\n");
+    check(&workspace, &bench("empty.txt"), 1, &["empty.txt", "no prompts"]);
+    workspace.write("bytes.txt", b"good\nb\xffd\n");
+    check(&workspace, &bench("bytes.txt"), 1, &["bytes.txt", "2", "UTF-8"]);
+    workspace.write("long.txt", "word ".repeat(200));
+    check(&workspace, &bench("long.txt"), 1, &["prompt 1 has", "the context holds 128"]);
+    assert_eq!(workspace.run(&["runs", "list", "--json"]).stdout.trim(), "[]", "no run was begun");
+}
+
+#[test]
+fn values_out_of_range_name_the_flag_and_the_range() {
+    let workspace = Workspace::new();
+    let bench = |flag: &'static str, value: &'static str| vec!["bench", "-p", "hello", flag, value];
+    for (flag, value, range) in [
+        ("--num-draft-tokens", "0", "between 1 and 32"),
+        ("--num-draft-tokens", "33", "between 1 and 32"),
+        ("--max-tokens", "many", "a whole number"),
+        ("--temperature", "11.5", "between 0 and 10"),
+        ("--top-p", "0", "above 0 and at most 1"),
+        ("--modes", "fast", "target_only"),
+    ] {
+        check(&workspace, &bench(flag, value), 2, &[flag, range, value]);
+    }
+    check(&workspace, &["bench", "-p", "hello", "--num-draft-tokens=-3"], 2, &["between 1 and 32", "-3"]);
+    check(&workspace, &["bench", "-p", "hello"], 2, &["no target model", "--target"]);
+    check(&workspace, &["bench", "--target", "x"], 2, &["no prompts"]);
+    workspace.write("speclora.toml", "\nnum_draft_token = 3\n");
+    check(&workspace, &["config", "show"], 2, &["speclora.toml:2", "num_draft_token", "num_draft_tokens"]);
+}
+
+#[test]
+fn databases_that_are_not_ours_are_left_alone() {
+    let workspace = Workspace::new();
+    let target = model("llama-tied");
+    let bench = [&bench_of(&target)[..], &["--db", "other.db"]].concat();
+
+    let other = Connection::open(workspace.path("other.db")).unwrap();
+    other.execute_batch("CREATE TABLE songs (title TEXT); INSERT INTO songs VALUES ('one');").unwrap();
+    drop(other);
+    check(&workspace, &bench, 1, &["other.db"]);
+    let other = Connection::open(workspace.path("other.db")).unwrap();
+    assert_eq!(
+        other.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).unwrap(),
+        1
+    );
+    drop(other);
+
+    workspace
+        .write("other.db", "this is a text, long enough to be taken for a page of something else entirely");
+    check(&workspace, &bench, 1, &["other.db"]);
+
+    std::fs::remove_file(workspace.path("other.db")).unwrap();
+    workspace.succeed(&[&bench_of(&target)[..], &["--db", "newer.db", "-m", "2"]].concat());
+    Connection::open(workspace.path("newer.db")).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    check(&workspace, &["runs", "list", "--db", "newer.db"], 1, &["newer.db", "newer"]);
+
+    check(&workspace, &["runs", "list", "--db", "none.db"], 1, &["none.db"]);
+    check(
+        &workspace,
+        &[&bench_of(&target)[..], &["--db", "no/such/folder/x.db"]].concat(),
+        1,
+        &["no/such/folder"],
+    );
+}
+
+#[test]
+fn adapters_that_do_not_fit() {
+    let workspace = Workspace::new();
+    let (target, draft) = (model("qwen3-tied"), model("qwen3-untied"));
+    let other = text(&fixture("adapters/qwen2-tied-r4"));
+    check(&workspace, &bench_arguments(&target, &draft, &["-a", &other]), 1, &["shape", "another model"]);
+    check(
+        &workspace,
+        &bench_arguments(&target, &draft, &["-a", "nosuch"]),
+        1,
+        &["no adapter nosuch", "--skip-lora"],
+    );
+    check(&workspace, &bench_arguments(&target, &draft, &["-a", "7"]), 1, &["7"]);
+}
+
+#[test]
+fn runs_that_are_not_there() {
+    let workspace = Workspace::new();
+    check(&workspace, &["runs", "show", "1"], 1, &["speclora.db"]);
+    let target = model("llama-tied");
+    workspace.succeed(&[&bench_of(&target)[..], &["-m", "2"]].concat());
+    check(&workspace, &["runs", "show", "15"], 1, &["no run 15", "1"]);
+    check(&workspace, &["export", "run", "15"], 1, &["no run 15"]);
+    check(&workspace, &["export", "run", "1", "--format", "table"], 2, &["json, jsonl or csv"]);
+    check(&workspace, &["bench", "--resume", "1", "--seed", "4"], 2, &["--resume takes"]);
+}
+
+#[test]
+fn a_closed_pipe_ends_a_listing_quietly() {
+    let workspace = Workspace::new();
+    let target = model("llama-tied");
+    workspace.succeed(&[&bench_of(&target)[..], &["-m", "2"]].concat());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = workspace.command(&["runs", "show", "1"]).stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
