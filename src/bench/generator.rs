@@ -6,10 +6,9 @@ use std::time::Instant;
 use super::measure::{Generate, GenerateOptions};
 use crate::engine::adapter::Adapter;
 use crate::engine::decode::{Request, decode_speculative, decode_target_only};
-use crate::engine::decoder::DecoderOptions;
+use crate::engine::decoder::Decoder;
 use crate::engine::pair::ModelPair;
 use crate::engine::sampling::Sampling;
-use crate::engine::tensor::TensorDecoder;
 use crate::engine::tokenizer::Tokenizer;
 use crate::engine::{self, Error};
 use crate::record::{Completion, Mode, Prompt};
@@ -56,11 +55,11 @@ pub struct ModelGenerator<'a> {
     pair: &'a ModelPair,
     settings: GeneratorSettings,
     context_length: usize,
-    target: TensorDecoder,
+    target: Box<dyn Decoder>,
     /// The draft as it is, where a mode uses it.
-    draft: Option<TensorDecoder>,
+    draft: Option<Box<dyn Decoder>>,
     /// The draft with the adapter, where a mode uses it.
-    adapted_draft: Option<TensorDecoder>,
+    adapted_draft: Option<Box<dyn Decoder>>,
     cancel: &'a AtomicBool,
 }
 
@@ -80,15 +79,15 @@ impl<'a> ModelGenerator<'a> {
         let longest = longest_prompt(pair, &settings, workload.prompts)?;
         let capacity = context_length.min(longest.saturating_add(settings.max_tokens));
         let draft = |mode: Mode, adapter| match workload.modes.contains(&mode) {
-            true => pair.draft_decoder(DecoderOptions { capacity, vocab_size: usize::MAX, adapter }),
-            false => Ok(None),
+            true => pair.draft_decoder(capacity, adapter),
+            false => None,
         };
         Ok(Self {
             pair,
             context_length,
-            target: pair.target_decoder(capacity)?,
-            draft: draft(Mode::SpecBase, None)?,
-            adapted_draft: draft(Mode::SpecLora, adapter)?,
+            target: pair.target_decoder(capacity),
+            draft: draft(Mode::SpecBase, None),
+            adapted_draft: draft(Mode::SpecLora, adapter),
             settings,
             cancel,
         })
@@ -147,12 +146,11 @@ impl Generate for ModelGenerator<'_> {
             Mode::SpecLora => Some(&mut self.adapted_draft),
         };
         let decoded = match draft {
-            None => decode_target_only(&mut self.target, &request)?,
+            None => decode_target_only(self.target.as_mut(), &request)?,
             Some(draft) => {
-                let draft = draft.as_mut();
-                let draft =
-                    draft.ok_or_else(|| Error::Mismatch(format!("{} needs a draft", options.mode)))?;
-                decode_speculative(&mut self.target, draft, self.settings.num_draft_tokens, &request)?
+                let missing = || Error::Mismatch(format!("{} needs a draft", options.mode));
+                let draft = draft.as_deref_mut().ok_or_else(missing)?;
+                decode_speculative(self.target.as_mut(), draft, self.settings.num_draft_tokens, &request)?
             }
         };
         let text = tokenizer.decode(&decoded.tokens)?;

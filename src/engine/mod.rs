@@ -8,6 +8,7 @@ pub mod accept;
 pub mod adapter;
 pub mod chat;
 pub mod config;
+pub mod cpu;
 pub mod decode;
 pub mod decoder;
 mod error;

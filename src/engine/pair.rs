@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::adapter::Adapter;
 use super::config::ModelConfig;
-use super::decoder::DecoderOptions;
+use super::cpu::{Backend, CpuModel};
+use super::decoder::{Decoder, DecoderOptions};
 use super::error::{Error, Result};
 use super::files::{HashMemo, ModelFiles};
-use super::tensor::{TensorDecoder, TensorModel};
 use super::tokenizer::Tokenizer;
 use crate::record::{ModelInfo, Role};
 
@@ -34,8 +35,8 @@ impl Identified {
 /// Loaded models.
 #[derive(Debug)]
 pub struct ModelPair {
-    target: TensorModel,
-    draft: Option<TensorModel>,
+    target: CpuModel,
+    draft: Option<CpuModel>,
     tokenizer: Tokenizer,
 }
 
@@ -55,8 +56,10 @@ impl ModelPair {
         if let Some(draft) = draft {
             check_tokenizers(target, draft, &tokenizer)?;
         }
-        let mut load =
-            |model: &Identified, role| TensorModel::load(&model.files, |done, all| on_layer(role, done, all));
+        let backend = Backend::detect();
+        let mut load = |model: &Identified, role| {
+            CpuModel::load(&model.files, backend, |done, all| on_layer(role, done, all))
+        };
         let target_model = load(target, Role::Target)?;
         let draft_model = match draft {
             Some(draft) if draft.info.sha256 == target.info.sha256 => Some(target_model.clone()),
@@ -78,29 +81,21 @@ impl ModelPair {
 
     /// The draft's shape, for adapters to fit.
     pub fn draft_config(&self) -> Option<&ModelConfig> {
-        self.draft.as_ref().map(TensorModel::config)
+        self.draft.as_ref().map(CpuModel::config)
     }
 
     /// A decoder of the target. Its logits end where the tokenizer's ids do.
-    ///
-    /// # Errors
-    /// If the cache cannot be allocated.
-    pub fn target_decoder(&self, capacity: usize) -> Result<TensorDecoder> {
+    pub fn target_decoder(&self, capacity: usize) -> Box<dyn Decoder> {
         let vocab_size = self.vocab_size();
-        self.target.decoder(DecoderOptions { capacity, vocab_size, adapter: None })
+        Box::new(self.target.decoder(DecoderOptions { capacity, vocab_size, adapter: None }))
     }
 
     /// A decoder of the draft, if there is one; its cache is no longer than its own context.
-    ///
-    /// # Errors
-    /// If the cache cannot be allocated.
-    pub fn draft_decoder(&self, options: DecoderOptions) -> Result<Option<TensorDecoder>> {
-        let Some(draft) = &self.draft else {
-            return Ok(None);
-        };
-        let capacity = options.capacity.min(draft.config().context_length);
+    pub fn draft_decoder(&self, capacity: usize, adapter: Option<&Adapter>) -> Option<Box<dyn Decoder>> {
+        let draft = self.draft.as_ref()?;
+        let capacity = capacity.min(draft.config().context_length);
         let vocab_size = self.vocab_size();
-        draft.decoder(DecoderOptions { capacity, vocab_size, ..options }).map(Some)
+        Some(Box::new(draft.decoder(DecoderOptions { capacity, vocab_size, adapter })))
     }
 
     /// Ids that both head and tokenizer of the target know: a draft proposes none beyond them.

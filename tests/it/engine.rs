@@ -12,7 +12,7 @@ const CAPACITY: usize = 128;
 /// Largest difference from the reference's f32 logits, which are within 1.1e-5 of f64.
 const TOLERANCE: f32 = 1e-4;
 
-const MODELS: [&str; 10] = [
+pub(crate) const MODELS: [&str; 10] = [
     "llama-untied",
     "llama-tied",
     "llama-f16",
@@ -35,7 +35,7 @@ fn model(case: &str) -> TensorModel {
 }
 
 /// Input ids and logits `[T, vocab]` that the reference computed.
-fn expected(folder: &str) -> (Vec<u32>, Vec<f32>) {
+pub(crate) fn expected(folder: &str) -> (Vec<u32>, Vec<f32>) {
     let bytes = std::fs::read(fixture(folder).join("expected.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let ids = tensors.tensor("input_ids").unwrap();
@@ -46,7 +46,7 @@ fn expected(folder: &str) -> (Vec<u32>, Vec<f32>) {
 }
 
 /// Logits of all positions, row after row, with `tokens` cut into passes of `pass_len`.
-fn logits(decoder: &mut dyn Decoder, tokens: &[u32], pass_len: usize) -> Vec<f32> {
+pub(crate) fn logits(decoder: &mut dyn Decoder, tokens: &[u32], pass_len: usize) -> Vec<f32> {
     let mut all = Vec::new();
     for pass in tokens.chunks(pass_len) {
         let logits = decoder.forward(pass, Rows::All).unwrap();
@@ -55,7 +55,7 @@ fn logits(decoder: &mut dyn Decoder, tokens: &[u32], pass_len: usize) -> Vec<f32
     all
 }
 
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }

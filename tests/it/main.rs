@@ -9,6 +9,7 @@
 mod bench;
 mod chat;
 mod config;
+mod cpu;
 mod engine;
 mod errors;
 mod gguf;

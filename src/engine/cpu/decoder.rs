@@ -1,0 +1,416 @@
+//! The decoder-only transformer of the Llama, Qwen2 and Qwen3 families, over tiles and slices.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::kv_cache::LayerCache;
+use super::linear::{Linear, Lora, Rows, SharedInput};
+use super::ops::{Attend, GateRow, RmsNorm, turn};
+use super::pool::{self, Pieces};
+use super::simd::{Backend, LANES};
+use super::tiles::Tiles;
+use crate::engine::config::{Family, ModelConfig, Module};
+use crate::engine::decoder::{Decoder, DecoderOptions, Logits, Rows as WantedRows};
+use crate::engine::error::{Error, Result};
+use crate::engine::files::ModelFiles;
+
+/// Positions of a long prompt that are computed in one pass.
+const PROMPT_CHUNK: usize = 512;
+
+/// Rows of elementwise work that one thread does before another is asked to help.
+const ROWS_AT_ONCE: usize = 16;
+
+/// A model's weights, to be shared by any number of decoders.
+#[derive(Debug, Clone)]
+pub struct CpuModel {
+    weights: Arc<Weights>,
+}
+
+#[derive(Debug)]
+struct Weights {
+    config: ModelConfig,
+    backend: Backend,
+    embedding: Arc<Tiles>,
+    layers: Vec<Layer>,
+    norm: Vec<f32>,
+    head: Linear,
+}
+
+#[derive(Debug)]
+struct Layer {
+    attention_norm: Vec<f32>,
+    mlp_norm: Vec<f32>,
+    /// Norms of each head's query and key, in Qwen3.
+    head_norms: Option<(Vec<f32>, Vec<f32>)>,
+    /// In the order of [`Module::ALL`].
+    linears: [Linear; 7],
+}
+
+impl Layer {
+    fn linear(&self, module: Module) -> &Linear {
+        &self.linears[module as usize]
+    }
+}
+
+impl CpuModel {
+    /// Packs the weights for `backend`; `on_layer` is told of each block that is done, out of all.
+    ///
+    /// # Errors
+    /// If a tensor is missing or has another shape than the configuration says.
+    pub fn load(
+        files: &ModelFiles,
+        backend: Backend,
+        mut on_layer: impl FnMut(usize, usize),
+    ) -> Result<Self> {
+        let config = files.config().clone();
+        let loader = Loader { files, config: &config };
+        let table = [config.vocab_size, config.hidden_size];
+        let embedding = Arc::new(loader.tiles("model.embed_tokens.weight", table)?);
+        let tied = !files.contains("lm_head.weight");
+        let head =
+            if tied { Arc::clone(&embedding) } else { Arc::new(loader.tiles("lm_head.weight", table)?) };
+        let norm = loader.vector("model.norm.weight", config.hidden_size)?;
+        let layers = (0..config.num_layers).map(|index| {
+            let layer = loader.layer(index);
+            on_layer(index + 1, config.num_layers);
+            layer
+        });
+        let layers = layers.collect::<Result<_>>()?;
+        let head = Linear { tiles: head, bias: None };
+        Ok(Self { weights: Arc::new(Weights { config, backend, embedding, layers, norm, head }) })
+    }
+
+    /// A decoder with a cache of its own.
+    pub fn decoder(&self, options: DecoderOptions) -> CpuDecoder {
+        let config = &self.weights.config;
+        let DecoderOptions { capacity, vocab_size, adapter } = options;
+        let cache = |_| LayerCache::new(config.num_kv_heads, capacity, config.head_dim);
+        let loras = adapter.iter().flat_map(|adapter| &adapter.layers);
+        let (cos, sin) = rotary_tables(&config.rope_frequencies, capacity);
+        CpuDecoder {
+            loras: loras.map(|(place, weights)| (*place, Lora::new(weights))).collect(),
+            caches: (0..config.num_layers).map(cache).collect(),
+            cos,
+            sin,
+            capacity,
+            vocab_size: vocab_size.min(config.vocab_size),
+            len: 0,
+            scratch: Scratch::default(),
+            weights: Arc::clone(&self.weights),
+        }
+    }
+
+    /// The decoder's shape.
+    pub fn config(&self) -> &ModelConfig {
+        &self.weights.config
+    }
+
+    /// Bytes of weights that one step reads.
+    pub fn step_bytes(&self) -> usize {
+        let linears = self.weights.layers.iter().flat_map(|layer| &layer.linears).chain([&self.weights.head]);
+        linears.map(|linear| linear.tiles.size_bytes()).sum()
+    }
+}
+
+/// Cosines and sines of position · frequency: `[capacity, head_dim / 2]` each.
+fn rotary_tables(frequencies: &[f32], capacity: usize) -> (Vec<f32>, Vec<f32>) {
+    let angles = (0..capacity).flat_map(|position| frequencies.iter().map(move |f| position as f32 * f));
+    angles.map(|angle| (angle.cos(), angle.sin())).unzip()
+}
+
+/// Reads the parts of a model from its files.
+struct Loader<'a> {
+    files: &'a ModelFiles,
+    config: &'a ModelConfig,
+}
+
+impl Loader<'_> {
+    fn tiles(&self, name: &str, shape: [usize; 2]) -> Result<Tiles> {
+        let raw = self.files.tensor(name, &shape)?;
+        let tiles = Tiles::pack(raw.dtype, shape[0], shape[1], &raw.data);
+        Ok(tiles)
+    }
+
+    fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>> {
+        let raw = self.files.tensor(name, &[len])?;
+        if raw.dtype.block_size() > 1 {
+            let problem = format!("tensor {name} is quantised, a vector was expected");
+            return Err(Error::model(self.files.path(), problem));
+        }
+        // One column, read back row by row.
+        let column = Tiles::pack(raw.dtype, len, 1, &raw.data);
+        let mut vector = vec![0.0; len];
+        vector
+            .iter_mut()
+            .enumerate()
+            .for_each(|(row, value)| column.read_row(row, std::slice::from_mut(value)));
+        Ok(vector)
+    }
+
+    fn layer(&self, index: usize) -> Result<Layer> {
+        let name = |part: &str| format!("model.layers.{index}.{part}");
+        let linear = |module: Module| -> Result<Linear> {
+            let shape = module.shape(self.config);
+            let tiles = self.tiles(&name(&format!("{}.weight", module.path())), shape)?;
+            let bias_name = name(&format!("{}.bias", module.path()));
+            let bias = match self.files.contains(&bias_name) {
+                true => Some(self.vector(&bias_name, shape[0])?),
+                false => None,
+            };
+            Ok(Linear { tiles: Arc::new(tiles), bias })
+        };
+        let (hidden_size, head_dim) = (self.config.hidden_size, self.config.head_dim);
+        let linears: Vec<Linear> = Module::ALL.into_iter().map(linear).collect::<Result<_>>()?;
+        Ok(Layer {
+            attention_norm: self.vector(&name("input_layernorm.weight"), hidden_size)?,
+            mlp_norm: self.vector(&name("post_attention_layernorm.weight"), hidden_size)?,
+            head_norms: match self.config.family {
+                Family::Qwen3 => Some((
+                    self.vector(&name("self_attn.q_norm.weight"), head_dim)?,
+                    self.vector(&name("self_attn.k_norm.weight"), head_dim)?,
+                )),
+                Family::Llama | Family::Qwen2 => None,
+            },
+            linears: linears.try_into().expect("there is a layer for each module"),
+        })
+    }
+}
+
+/// A [`CpuModel`] at work on one sequence.
+#[derive(Debug)]
+pub struct CpuDecoder {
+    weights: Arc<Weights>,
+    loras: HashMap<(usize, Module), Lora>,
+    caches: Vec<LayerCache>,
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+    capacity: usize,
+    vocab_size: usize,
+    len: usize,
+    scratch: Scratch,
+}
+
+/// Memory that passes use again.
+#[derive(Debug)]
+struct Scratch {
+    input: SharedInput,
+    /// The residual stream: `[T, hidden]`.
+    hidden: Rows,
+    normed: Rows,
+    queries: Rows,
+    keys: Rows,
+    values: Rows,
+    attended: Rows,
+    gate: Rows,
+    up: Rows,
+    update: Rows,
+    logits: Rows,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            input: SharedInput::new(),
+            hidden: Rows::default(),
+            normed: Rows::default(),
+            queries: Rows::default(),
+            keys: Rows::default(),
+            values: Rows::default(),
+            attended: Rows::default(),
+            gate: Rows::default(),
+            up: Rows::default(),
+            update: Rows::default(),
+            logits: Rows::default(),
+        }
+    }
+}
+
+impl CpuDecoder {
+    /// Runs tokens through all blocks: the residual stream after the last is in `scratch.hidden`.
+    fn run_layers(&mut self, tokens: &[u32]) {
+        let weights = Arc::clone(&self.weights);
+        self.scratch.hidden.resize(tokens.len(), weights.config.hidden_size);
+        for (row, &token) in tokens.iter().enumerate() {
+            weights.embedding.read_row(token as usize, self.scratch.hidden.row_mut(row));
+        }
+        for (index, layer) in weights.layers.iter().enumerate() {
+            self.attention(index, layer);
+            self.mlp(index, layer);
+        }
+        self.len += tokens.len();
+    }
+
+    /// hidden += o(attention(q, k, v of norm(hidden))).
+    fn attention(&mut self, index: usize, layer: &Layer) {
+        let Weights { config, backend, .. } = &*self.weights;
+        let scratch = &mut self.scratch;
+        let lora = |module: Module| self.loras.get(&(index, module));
+        norm_rows(*backend, &scratch.hidden, &layer.attention_norm, config.rms_norm_eps, &mut scratch.normed);
+        let layers = [Module::Query, Module::Key, Module::Value].map(|m| (layer.linear(m), lora(m)));
+        let out = [&mut scratch.queries, &mut scratch.keys, &mut scratch.values];
+        scratch.input.apply(*backend, &scratch.normed, layers, out);
+
+        let half = config.head_dim / 2;
+        let (query_norm, key_norm) =
+            layer.head_norms.as_ref().map_or((None, None), |(q, k)| (Some(q), Some(k)));
+        for row in 0..scratch.hidden.num_rows() {
+            let position = self.len + row;
+            let table = position * half..(position + 1) * half;
+            let (cos, sin) = (&self.cos[table.clone()], &self.sin[table]);
+            for (heads, norm) in
+                [(scratch.queries.row_mut(row), query_norm), (scratch.keys.row_mut(row), key_norm)]
+            {
+                for head in heads.chunks_exact_mut(config.head_dim) {
+                    if let Some(weight) = norm {
+                        let x = head.to_vec();
+                        let eps = config.rms_norm_eps as f32;
+                        backend.run(RmsNorm { x: &x, weight, eps, out: head });
+                    }
+                    turn(head, cos, sin);
+                }
+            }
+            self.caches[index].write(position, scratch.keys.row(row), scratch.values.row(row));
+        }
+        attend_rows(*backend, config, &self.caches[index], self.len, &scratch.queries, &mut scratch.attended);
+        let layers = [(layer.linear(Module::Output), lora(Module::Output))];
+        scratch.input.apply(*backend, &scratch.attended, layers, [&mut scratch.update]);
+        add_rows(&mut scratch.hidden, &scratch.update);
+    }
+
+    /// hidden += down(silu(gate) · up), of norm(hidden).
+    fn mlp(&mut self, index: usize, layer: &Layer) {
+        let Weights { config, backend, .. } = &*self.weights;
+        let scratch = &mut self.scratch;
+        let lora = |module: Module| self.loras.get(&(index, module));
+        norm_rows(*backend, &scratch.hidden, &layer.mlp_norm, config.rms_norm_eps, &mut scratch.normed);
+        let layers = [Module::Gate, Module::Up].map(|m| (layer.linear(m), lora(m)));
+        scratch.input.apply(*backend, &scratch.normed, layers, [&mut scratch.gate, &mut scratch.up]);
+        let (stride, up) = (scratch.gate.stride, &scratch.up.data);
+        let gate = Pieces::new(&mut scratch.gate.data);
+        pool::for_each_range(gate.len() / stride, ROWS_AT_ONCE, |rows| {
+            let part = rows.start * stride..rows.end * stride;
+            // SAFETY: each row comes once.
+            backend.run(GateRow { up: &up[part.clone()], gate: unsafe { gate.get(part) } });
+        });
+        let layers = [(layer.linear(Module::Down), lora(Module::Down))];
+        scratch.input.apply(*backend, &scratch.gate, layers, [&mut scratch.update]);
+        add_rows(&mut scratch.hidden, &scratch.update);
+    }
+
+    /// Logits of the residual stream's rows from `first` on.
+    fn logits(&mut self, first: usize) -> &Rows {
+        let Weights { config, backend, norm, head, .. } = &*self.weights;
+        let scratch = &mut self.scratch;
+        let stride = scratch.hidden.stride;
+        scratch.hidden.data.drain(..first * stride);
+        norm_rows(*backend, &scratch.hidden, norm, config.rms_norm_eps, &mut scratch.normed);
+        scratch.input.apply(*backend, &scratch.normed, [(head, None)], [&mut scratch.logits]);
+        &scratch.logits
+    }
+
+    fn check(&self, tokens: &[u32]) -> Result<()> {
+        let vocab_size = self.weights.config.vocab_size;
+        if tokens.is_empty() {
+            return Err(Error::Mismatch("a pass needs at least one token".to_owned()));
+        }
+        if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
+            return Err(Error::Mismatch(format!("token {token} is outside the vocabulary of {vocab_size}")));
+        }
+        if self.len + tokens.len() > self.capacity {
+            let (num_tokens, context_length) = (self.len + tokens.len(), self.capacity);
+            return Err(Error::PromptTooLong { num_tokens, context_length });
+        }
+        Ok(())
+    }
+}
+
+/// Norms each row. x, out: `[T, width]`.
+fn norm_rows(backend: Backend, x: &Rows, weight: &[f32], eps: f64, out: &mut Rows) {
+    out.resize(x.num_rows(), x.width);
+    for row in 0..x.num_rows() {
+        backend.run(RmsNorm { x: x.row(row), weight, eps: eps as f32, out: out.row_mut(row) });
+    }
+}
+
+fn add_rows(to: &mut Rows, update: &Rows) {
+    to.data.iter_mut().zip(&update.data).for_each(|(to, update)| *to += update);
+}
+
+/// Attends from each new position, whose keys and values are in the cache. queries, out: `[T, heads · head_dim]`.
+fn attend_rows(
+    backend: Backend,
+    config: &ModelConfig,
+    cache: &LayerCache,
+    start: usize,
+    queries: &Rows,
+    out: &mut Rows,
+) {
+    thread_local! {
+        /// Scores and padded vectors of the head at hand.
+        static SCRATCH: RefCell<(Vec<f32>, Vec<f32>, Vec<f32>)> = const { RefCell::new((vec![], vec![], vec![])) };
+    }
+    let ModelConfig { num_heads, num_kv_heads, head_dim, .. } = *config;
+    let group = num_heads / num_kv_heads;
+    let head_width = head_dim.next_multiple_of(LANES);
+    let scale = 1.0 / (head_dim as f32).sqrt();
+    out.resize(queries.num_rows(), queries.width);
+    let stride = out.stride;
+    let num_rows = queries.num_rows();
+    let pieces = Pieces::new(&mut out.data);
+    pool::for_each_range(num_rows * num_heads, group, |items| {
+        for item in items {
+            // Query heads that share keys come together.
+            let (row, head) = (item / num_heads, item % num_heads);
+            let (keys, values) = cache.head(head / group, start + row + 1);
+            let place = row * stride + head * head_dim;
+            // SAFETY: each position and head comes once, and has its own place.
+            let result = unsafe { pieces.get(place..place + head_dim) };
+            SCRATCH.with_borrow_mut(|(scores, query, padded)| {
+                query.clear();
+                query.extend_from_slice(&queries.row(row)[head * head_dim..(head + 1) * head_dim]);
+                query.resize(head_width, 0.0);
+                padded.resize(head_width, 0.0);
+                backend.run(Attend { query, keys, values, scale, scores, out: padded });
+                result.copy_from_slice(&padded[..head_dim]);
+            });
+        }
+    });
+}
+
+impl Decoder for CpuDecoder {
+    fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn forward(&mut self, tokens: &[u32], rows: WantedRows) -> Result<Logits> {
+        self.check(tokens)?;
+        let (mut data, mut row_len) = (Vec::new(), self.vocab_size);
+        let mut chunks = tokens.chunks(PROMPT_CHUNK).peekable();
+        while let Some(chunk) = chunks.next() {
+            self.run_layers(chunk);
+            let first = match rows {
+                WantedRows::All => 0,
+                WantedRows::Last if chunks.peek().is_none() => chunk.len() - 1,
+                WantedRows::Last => continue,
+            };
+            let logits = self.logits(first);
+            row_len = logits.stride;
+            data.extend_from_slice(&logits.data);
+        }
+        Ok(Logits::new(data, row_len, self.vocab_size))
+    }
+
+    fn truncate(&mut self, len: usize) {
+        assert!(len <= self.len, "cannot truncate {} positions to {len}", self.len);
+        self.len = len;
+    }
+}

@@ -1,0 +1,23 @@
+//! The engine for CPUs: plain slices, weights in tiles, kernels chosen at run time.
+//!
+//! Verifying a few tokens costs little more than decoding one, because each weight that is unpacked serves all of them;
+//! and every position's logits are the same to the last bit, however tokens are cut into passes, on any number of threads
+//! and on any backend.
+//!
+//! [`simd`] has the vectors that kernels are written in, [`tiles`] and [`blocks`] the weights, [`activations`] and
+//! [`product`] what they are multiplied with and how, [`ops`] everything between the products, [`pool`] the threads.
+//! Pointers and `unsafe` stay within `simd`, `pool` and the kernels of `product`, `activations` and `ops`.
+
+mod activations;
+mod blocks;
+mod decoder;
+mod kv_cache;
+mod linear;
+mod ops;
+mod pool;
+mod product;
+mod simd;
+mod tiles;
+
+pub use decoder::{CpuDecoder, CpuModel};
+pub use simd::Backend;

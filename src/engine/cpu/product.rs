@@ -1,0 +1,463 @@
+//! Products of tiles and rows of activations.
+//!
+//! The result for a row of activations is the same to the last bit whatever rows are computed beside it, on any number of
+//! threads and any backend: each lane adds up its own row's blocks from the first to the last, in the order that the
+//! kernels below state.
+
+use candle_core::quantized::GgmlDType;
+
+use super::activations::Activations;
+use super::blocks::zero_code;
+use super::pool::{self, Pieces};
+use super::simd::{Backend, LANES, Op, Simd};
+use super::tiles::{Layout, Tiles, split_panels};
+
+/// How far ahead of its use a tile is asked for, in bytes.
+const PREFETCH_DISTANCE: usize = 8192;
+
+/// What tiles are multiplied with.
+#[derive(Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// Bytes with scales, for quantised weights.
+    Rounded(&'a Activations),
+    /// Floats, for dense weights.
+    Floats {
+        /// `[num_rows, stride]`.
+        x: &'a [f32],
+        /// Entries from one row to the next.
+        stride: usize,
+    },
+}
+
+impl Input<'_> {
+    fn num_rows(&self) -> usize {
+        match self {
+            Self::Rounded(activations) => activations.num_rows,
+            Self::Floats { x, stride } => x.len() / stride,
+        }
+    }
+}
+
+/// One matrix of several that are multiplied at once.
+pub(super) struct Product<'a> {
+    pub(super) tiles: &'a Tiles,
+    pub(super) input: Input<'a>,
+    /// `[num_rows, stride]`, stride a multiple of 16 that holds the matrix's rows.
+    pub(super) out: &'a mut [f32],
+    pub(super) stride: usize,
+}
+
+/// Computes products side by side, as one piece of parallel work.
+pub(super) fn multiply(backend: Backend, products: &mut [Product]) {
+    let counts: Vec<usize> = products.iter().map(|product| product.tiles.num_panels()).collect();
+    let total: usize = counts.iter().sum();
+    let parts: Vec<(&Tiles, Input, Pieces<f32>, usize)> = products
+        .iter_mut()
+        .map(|product| {
+            let Product { tiles, input, out, stride } = product;
+            assert!(*stride >= tiles.num_panels() * LANES && out.len() == input.num_rows() * *stride);
+            (*tiles, *input, Pieces::new(out), *stride)
+        })
+        .collect();
+    let chunk = (total / 16).clamp(1, 64);
+    pool::for_each_range(total, chunk, |work| {
+        for (matrix, panels) in split_panels(work, &counts) {
+            let (tiles, input, out, stride) = &parts[matrix];
+            for panel in panels {
+                multiply_panel(backend, tiles, panel, *input, out.pointer(panel * LANES), *stride);
+            }
+        }
+    });
+}
+
+/// One panel with all rows of activations. `out` points at the panel's lane 0 in row 0.
+fn multiply_panel(backend: Backend, tiles: &Tiles, panel: usize, input: Input, out: *mut f32, stride: usize) {
+    let panel = tiles.panel(panel);
+    match input {
+        Input::Rounded(activations) => {
+            assert_eq!((activations.width, Some(activations.grain)), (tiles.width(), tiles.grain()));
+            backend.run(RoundedPanel { dtype: tiles.dtype(), panel, activations, out, stride });
+        }
+        Input::Floats { x, stride: x_stride } => {
+            assert!(x_stride >= tiles.width() && tiles.grain().is_none());
+            backend.run(FloatPanel { dtype: tiles.dtype(), panel, x, x_stride, out, stride });
+        }
+    }
+}
+
+/// Calls a kernel that is generic over a number of columns, with this number of them.
+macro_rules! with_columns {
+    ($number:expr, $kernel:ident::<$($generic:tt),*>($($argument:expr),*)) => {
+        match $number {
+            1 => $kernel::<$($generic,)* 1>($($argument),*),
+            2 => $kernel::<$($generic,)* 2>($($argument),*),
+            3 => $kernel::<$($generic,)* 3>($($argument),*),
+            4 => $kernel::<$($generic,)* 4>($($argument),*),
+            5 => $kernel::<$($generic,)* 5>($($argument),*),
+            6 => $kernel::<$($generic,)* 6>($($argument),*),
+            7 => $kernel::<$($generic,)* 7>($($argument),*),
+            8 => $kernel::<$($generic,)* 8>($($argument),*),
+            _ => $kernel::<$($generic,)* 9>($($argument),*),
+        }
+    };
+}
+
+/// Cuts rows into groups of nearly equal size, none larger than `most`.
+fn groups(num_rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let num_groups = num_rows.div_ceil(most);
+    (0..num_groups).map(move |group| {
+        let start = group * num_rows / num_groups;
+        (start, (group + 1) * num_rows / num_groups - start)
+    })
+}
+
+/// A panel of quantised weights.
+struct RoundedPanel<'a> {
+    dtype: GgmlDType,
+    panel: &'a [u8],
+    activations: &'a Activations,
+    out: *mut f32,
+    stride: usize,
+}
+
+impl Op for RoundedPanel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        use GgmlDType::*;
+        for (first, number) in groups(self.activations.num_rows, S::COLUMNS) {
+            let columns = Columns::new(self.activations, first);
+            // SAFETY: rows `first..first + number` exist in activations and output, and `multiply` checked their widths.
+            unsafe {
+                let out = self.out.add(first * self.stride);
+                let (panel, stride) = (self.panel, self.stride);
+                match self.dtype {
+                    Q4_0 => with_columns!(number, small::<S, Small4>(panel, columns, out, stride)),
+                    Q4_1 => with_columns!(number, small::<S, Small4Offset>(panel, columns, out, stride)),
+                    Q5_0 => with_columns!(number, small::<S, Small5>(panel, columns, out, stride)),
+                    Q5_1 => with_columns!(number, small::<S, Small5Offset>(panel, columns, out, stride)),
+                    Q8_0 => with_columns!(number, small::<S, Small8>(panel, columns, out, stride)),
+                    Q4K => with_columns!(number, offset_blocks::<S, Super4>(panel, columns, out, stride)),
+                    Q5K => with_columns!(number, offset_blocks::<S, Super5>(panel, columns, out, stride)),
+                    _ => with_columns!(number, six_bits::<S>(panel, columns, out, stride)),
+                }
+            }
+        }
+    }
+}
+
+/// A format as a type, so that each kernel is compiled for its formats.
+trait Format {
+    const DTYPE: GgmlDType;
+    const LAYOUT: Layout = Layout::of(Self::DTYPE);
+}
+
+macro_rules! formats {
+    ($($name:ident = $dtype:ident),+) => {
+        $(
+            struct $name;
+            impl Format for $name {
+                const DTYPE: GgmlDType = GgmlDType::$dtype;
+            }
+        )+
+    };
+}
+formats!(
+    Small4 = Q4_0,
+    Small4Offset = Q4_1,
+    Small5 = Q5_0,
+    Small5Offset = Q5_1,
+    Small8 = Q8_0,
+    Super4 = Q4K,
+    Super5 = Q5K,
+    Super6 = Q6K
+);
+
+/// Rows of activations that meet a panel together.
+#[derive(Clone, Copy)]
+struct Columns {
+    codes: *const i8,
+    scales: *const f32,
+    sums: *const i16,
+    width: usize,
+    grain: usize,
+}
+
+impl Columns {
+    fn new(activations: &Activations, first: usize) -> Self {
+        let (width, grain) = (activations.width, activations.grain as usize);
+        Self {
+            codes: activations.codes[first * width..].as_ptr(),
+            scales: activations.scales[first * width / grain..].as_ptr(),
+            sums: activations.sums[first * width / LANES..].as_ptr(),
+            width,
+            grain,
+        }
+    }
+
+    /// Codes of a row from a column on.
+    #[inline(always)]
+    unsafe fn codes(self, row: usize, column: usize) -> *const i8 {
+        unsafe { self.codes.add(row * self.width + column) }
+    }
+
+    /// The scale of a row's block.
+    #[inline(always)]
+    unsafe fn scale(self, row: usize, block: usize) -> f32 {
+        unsafe { *self.scales.add(row * (self.width / self.grain) + block) }
+    }
+
+    /// The sum of a row's 16 codes from a column on.
+    #[inline(always)]
+    unsafe fn sum_of_16(self, row: usize, column: usize) -> i32 {
+        unsafe { i32::from(*self.sums.add((row * self.width + column) / LANES)) }
+    }
+
+    /// The sum of a row's 32 codes from a column on.
+    #[inline(always)]
+    unsafe fn sum_of_32(self, row: usize, column: usize) -> i32 {
+        unsafe { self.sum_of_16(row, column) + self.sum_of_16(row, column + LANES) }
+    }
+}
+
+#[inline(always)]
+unsafe fn store_columns<S: Simd, const N: usize>(out: *mut f32, stride: usize, sums: [S::Floats; N]) {
+    for (column, sum) in sums.into_iter().enumerate() {
+        unsafe { S::store(out.add(column * stride), sum) }
+    }
+}
+
+/// Asks for the part of a later tile that lies as far into it as `part` bytes.
+#[inline(always)]
+unsafe fn prefetch<S: Simd>(tile: *const u8, part: usize) {
+    // An address that is only asked for may lie beyond the weights.
+    unsafe { S::prefetch(tile.wrapping_add(part + PREFETCH_DISTANCE)) }
+}
+
+/// Blocks of 32: Σ over blocks of scale·y·(Σ code·q − zero·Σ q) + offset·y·Σ q.
+#[inline(always)]
+unsafe fn small<S: Simd, F: Format, const N: usize>(
+    panel: &[u8],
+    columns: Columns,
+    out: *mut f32,
+    stride: usize,
+) {
+    unsafe {
+        let layout = F::LAYOUT;
+        let mut sums = [S::splat(0.0); N];
+        for block in 0..panel.len() / layout.size {
+            let tile = panel.as_ptr().add(block * layout.size);
+            for part in (0..layout.size).step_by(64) {
+                prefetch::<S>(tile, part);
+            }
+            let start = block * layout.columns;
+            let mut products = [S::splat_int(0); N];
+            for (row, product) in products.iter_mut().enumerate() {
+                *product = S::splat_int(-zero_code(F::DTYPE) * columns.sum_of_32(row, start));
+            }
+            for group in 0..4 {
+                let (first, second) = if matches!(F::DTYPE, GgmlDType::Q8_0) {
+                    let codes = tile.add(layout.low + 128 * group);
+                    (S::load_bytes(codes), S::load_bytes(codes.add(64)))
+                } else {
+                    let bytes = S::load_bytes(tile.add(layout.low + 64 * group));
+                    let (low, high) = (S::low_nibbles(bytes), S::high_nibbles(bytes));
+                    if layout.high > 0 {
+                        let bits = tile.add(layout.high + 16 * group);
+                        (S::set_bit_4(low, bits), S::set_bit_4(high, bits.add(8)))
+                    } else {
+                        (low, high)
+                    }
+                };
+                for (row, product) in products.iter_mut().enumerate() {
+                    let codes = columns.codes(row, start + 8 * group);
+                    if matches!(F::DTYPE, GgmlDType::Q8_0) {
+                        *product = S::dot_wide(*product, first, codes);
+                        *product = S::dot_wide(*product, second, codes.add(4));
+                    } else {
+                        *product = S::dot(*product, first, codes);
+                        *product = S::dot(*product, second, codes.add(4));
+                    }
+                }
+            }
+            let scale = S::load_f16(tile.add(layout.scale));
+            for row in 0..N {
+                let y = columns.scale(row, block);
+                let product = S::mul(S::to_floats(products[row]), S::splat(y));
+                sums[row] = S::fma(product, scale, sums[row]);
+                if layout.offset > 0 {
+                    let offset = S::load_f16(tile.add(layout.offset));
+                    let sum = columns.sum_of_32(row, start) as f32 * y;
+                    sums[row] = S::fma(offset, S::splat(sum), sums[row]);
+                }
+            }
+        }
+        store_columns::<S, N>(out, stride, sums);
+    }
+}
+
+/// Super-blocks of Q4_K and Q5_K: Σ over groups of 32 of scale·scales\[s\]·y·Σ code·q − offset·offsets\[s\]·y·Σ q.
+#[inline(always)]
+unsafe fn offset_blocks<S: Simd, F: Format, const N: usize>(
+    panel: &[u8],
+    columns: Columns,
+    out: *mut f32,
+    stride: usize,
+) {
+    unsafe {
+        let layout = F::LAYOUT;
+        let mut sums = [S::splat(0.0); N];
+        for block in 0..panel.len() / layout.size {
+            let tile = panel.as_ptr().add(block * layout.size);
+            for part in (2048..layout.size).step_by(64) {
+                prefetch::<S>(tile, part);
+            }
+            let scale = S::load_f16(tile.add(layout.scale));
+            let offset = S::load_f16(tile.add(layout.offset));
+            for s in 0..8 {
+                let start = block * layout.columns + 32 * s;
+                let mut products = [S::splat_int(0); N];
+                for group in 0..4 {
+                    let part = 64 * (4 * s + group);
+                    prefetch::<S>(tile, part);
+                    let bytes = S::load_bytes(tile.add(layout.low + part));
+                    let (mut low, mut high) = (S::low_nibbles(bytes), S::high_nibbles(bytes));
+                    if layout.high > 0 {
+                        let bits = tile.add(layout.high + 16 * (4 * s + group));
+                        (low, high) = (S::set_bit_4(low, bits), S::set_bit_4(high, bits.add(8)));
+                    }
+                    for (row, product) in products.iter_mut().enumerate() {
+                        let codes = columns.codes(row, start + 8 * group);
+                        *product = S::dot(*product, low, codes);
+                        *product = S::dot(*product, high, codes.add(4));
+                    }
+                }
+                let group_scale =
+                    S::mul(scale, S::to_floats(S::load_u8(tile.add(layout.scales + LANES * s))));
+                let group_offset =
+                    S::mul(offset, S::to_floats(S::load_u8(tile.add(layout.offsets + LANES * s))));
+                for row in 0..N {
+                    let y = columns.scale(row, block);
+                    let sum = columns.sum_of_32(row, start) as f32 * y;
+                    let product = S::mul(S::to_floats(products[row]), S::splat(y));
+                    sums[row] = S::fma(product, group_scale, sums[row]);
+                    sums[row] = S::fnma(group_offset, S::splat(sum), sums[row]);
+                }
+            }
+        }
+        store_columns::<S, N>(out, stride, sums);
+    }
+}
+
+/// Super-blocks of Q6_K: Σ over groups of 16 of scale·scales\[s\]·y·(Σ code·q − 32·Σ q).
+#[inline(always)]
+unsafe fn six_bits<S: Simd, const N: usize>(panel: &[u8], columns: Columns, out: *mut f32, stride: usize) {
+    unsafe {
+        let layout = Super6::LAYOUT;
+        let mut sums = [S::splat(0.0); N];
+        for block in 0..panel.len() / layout.size {
+            let tile = panel.as_ptr().add(block * layout.size);
+            let scale = S::load_f16(tile.add(layout.scale));
+            for s in 0..16 {
+                prefetch::<S>(tile, layout.high + 64 * s);
+                prefetch::<S>(tile, 128 * s);
+                prefetch::<S>(tile, 128 * s + 64);
+                if s % 4 == 0 {
+                    prefetch::<S>(tile, layout.scales + LANES * s);
+                }
+                let pairs = S::load_bytes(tile.add(layout.high + 64 * s));
+                let (first, second) =
+                    (S::load_bytes(tile.add(128 * s)), S::load_bytes(tile.add(128 * s + 64)));
+                let codes = [
+                    S::or(S::low_nibbles(first), S::bit_pair::<0>(pairs)),
+                    S::or(S::high_nibbles(first), S::bit_pair::<1>(pairs)),
+                    S::or(S::low_nibbles(second), S::bit_pair::<2>(pairs)),
+                    S::or(S::high_nibbles(second), S::bit_pair::<3>(pairs)),
+                ];
+                let group_scale =
+                    S::mul(scale, S::to_floats(S::load_i8(tile.add(layout.scales + LANES * s))));
+                let start = block * layout.columns + 16 * s;
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    let activations = columns.codes(row, start);
+                    let mut product = S::splat_int(-32 * columns.sum_of_16(row, start));
+                    for (quad, &codes) in codes.iter().enumerate() {
+                        product = S::dot(product, codes, activations.add(4 * quad));
+                    }
+                    let product = S::mul(S::to_floats(product), S::splat(columns.scale(row, block)));
+                    *sum = S::fma(product, group_scale, *sum);
+                }
+            }
+        }
+        store_columns::<S, N>(out, stride, sums);
+    }
+}
+
+/// A panel of dense weights.
+struct FloatPanel<'a> {
+    dtype: GgmlDType,
+    panel: &'a [u8],
+    /// `[num_rows, x_stride]`.
+    x: &'a [f32],
+    x_stride: usize,
+    out: *mut f32,
+    stride: usize,
+}
+
+impl Op for FloatPanel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        for (first, number) in groups(self.x.len() / self.x_stride, S::COLUMNS) {
+            // SAFETY: rows `first..first + number` exist in input and output, and `multiply` checked their widths.
+            unsafe {
+                let x = self.x.as_ptr().add(first * self.x_stride);
+                let out = self.out.add(first * self.stride);
+                let (panel, x_stride, stride) = (self.panel, self.x_stride, self.stride);
+                match self.dtype {
+                    GgmlDType::F16 => {
+                        with_columns!(number, dense::<S, Half>(panel, x, x_stride, out, stride))
+                    }
+                    GgmlDType::BF16 => {
+                        with_columns!(number, dense::<S, BrainHalf>(panel, x, x_stride, out, stride))
+                    }
+                    _ => with_columns!(number, dense::<S, Single>(panel, x, x_stride, out, stride)),
+                }
+            }
+        }
+    }
+}
+
+formats!(Half = F16, BrainHalf = BF16, Single = F32);
+
+/// Dense weights: Σ over columns of w·x, from the first to the last.
+#[inline(always)]
+unsafe fn dense<S: Simd, F: Format, const N: usize>(
+    panel: &[u8],
+    x: *const f32,
+    x_stride: usize,
+    out: *mut f32,
+    stride: usize,
+) {
+    unsafe {
+        let size = F::LAYOUT.size;
+        let mut sums = [S::splat(0.0); N];
+        for column in 0..panel.len() / size {
+            let tile = panel.as_ptr().add(column * size);
+            prefetch::<S>(tile, 0);
+            let weights = match F::DTYPE {
+                GgmlDType::F16 => S::load_f16(tile),
+                GgmlDType::BF16 => S::load_bf16(tile),
+                _ => S::load(tile.cast()),
+            };
+            for (row, sum) in sums.iter_mut().enumerate() {
+                *sum = S::fma(weights, S::splat(*x.add(row * x_stride + column)), *sum);
+            }
+        }
+        store_columns::<S, N>(out, stride, sums);
+    }
+}
+
+#[cfg(test)]
+mod tests;
