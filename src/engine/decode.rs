@@ -208,7 +208,10 @@ impl<'a> Output<'a> {
     fn new(request: &'a Request<'a>) -> Result<Self> {
         let (num_tokens, context_length) = (request.prompt.len(), request.context_length);
         if num_tokens == 0 {
-            return Err(Error::Tokenizer("the prompt has no tokens".into()));
+            return Err(Error::EmptyPrompt);
+        }
+        if request.max_tokens == 0 {
+            return Err(Error::NoOutput);
         }
         if num_tokens >= context_length {
             return Err(Error::PromptTooLong { num_tokens, context_length });
@@ -390,11 +393,25 @@ mod tests {
     }
 
     #[test]
+    fn a_request_for_no_output_is_an_error() {
+        let mut model = ScriptedDecoder::counting(50);
+        let alone = decode_target_only(&mut model, &request(&[1], 0));
+        assert!(matches!(alone, Err(Error::NoOutput)));
+        let mut draft = model.clone();
+        let speculative = decode_speculative(&mut model, &mut draft, 4, &request(&[1], 0));
+        assert!(matches!(speculative, Err(Error::NoOutput)));
+        assert!(matches!(decode_target_only(&mut model, &request(&[], 5)), Err(Error::EmptyPrompt)));
+    }
+
+    #[test]
     fn a_cancelled_request_ends_between_rounds() {
         let cancel = AtomicBool::new(true);
         let cancelled = Request { cancel: &cancel, ..request(&[1], 5) };
-        let mut model = ScriptedDecoder::counting(50);
+        let (mut model, mut draft) = (ScriptedDecoder::counting(50), ScriptedDecoder::counting(50));
         assert!(matches!(decode_target_only(&mut model, &cancelled), Err(Error::Cancelled)));
+        let speculative = decode_speculative(&mut model, &mut draft, 4, &cancelled);
+        assert!(matches!(speculative, Err(Error::Cancelled)));
+        assert_eq!((model.len(), draft.len()), (1, 1), "no round was begun");
     }
 
     /// χ² of the second and third token, over many seeds, against the target's own: sampled speculation is lossless in

@@ -151,8 +151,11 @@ fn an_adapter_for_another_model_is_refused() {
 #[test]
 fn a_token_or_a_length_out_of_bounds_is_an_error() {
     let mut decoder = model("llama-tied").decoder(DecoderOptions { capacity: 4, ..options(None) }).unwrap();
-    assert!(decoder.forward(&[128], Rows::Last).is_err());
-    assert!(decoder.forward(&[1, 2, 3, 4, 5], Rows::Last).is_err());
-    assert!(decoder.forward(&[], Rows::Last).is_err());
+    let mut check = |tokens: &[u32], expected: &str| {
+        assert_eq!(decoder.forward(tokens, Rows::Last).unwrap_err().to_string(), expected);
+    };
+    check(&[128], "token 128 is outside the vocabulary of 128");
+    check(&[1, 2, 3, 4, 5], "5 tokens do not fit a cache of 4 positions");
+    check(&[], "a pass needs at least 1 token, got 0");
     assert!(decoder.forward(&[1, 2, 3, 4], Rows::Last).is_ok());
 }

@@ -221,14 +221,14 @@ impl TensorDecoder {
     fn check(&self, tokens: &[u32]) -> Result<()> {
         let vocab_size = self.weights.config.vocab_size;
         if tokens.is_empty() {
-            return Err(Error::Mismatch("a pass needs at least one token".to_owned()));
+            return Err(Error::EmptyPass);
         }
-        if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
-            return Err(Error::Mismatch(format!("token {token} is outside the vocabulary of {vocab_size}")));
+        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
+            return Err(Error::TokenOutOfRange { token, vocab_size });
         }
-        if self.len + tokens.len() > self.capacity {
-            let (num_tokens, context_length) = (self.len + tokens.len(), self.capacity);
-            return Err(Error::PromptTooLong { num_tokens, context_length });
+        let (num_tokens, capacity) = (self.len + tokens.len(), self.capacity);
+        if num_tokens > capacity {
+            return Err(Error::CacheFull { num_tokens, capacity });
         }
         Ok(())
     }
