@@ -94,6 +94,23 @@ fn a_long_prompt_in_one_pass_agrees_with_single_steps() {
     assert!(difference <= TOLERANCE, "max |Δ| = {difference}");
 }
 
+/// Longer than one pass of a prompt, which is 256 positions.
+#[test]
+fn a_prompt_of_several_passes_agrees_with_single_steps() {
+    let model = model("qwen3-untied");
+    let options = DecoderOptions { capacity: 600, ..options(None) };
+    let tokens: Vec<u32> = (0..530).map(|i| (i * 37 + 11) % 128).collect();
+    let steps = logits(&mut model.decoder(options).unwrap(), &tokens, 1);
+    let whole = logits(&mut model.decoder(options).unwrap(), &tokens, tokens.len());
+    let difference = largest_difference(&whole, &steps);
+    assert!(difference <= TOLERANCE, "max |Δ| = {difference}");
+
+    let mut decoder = model.decoder(options).unwrap();
+    let last = decoder.forward(&tokens, Rows::Last).unwrap();
+    assert_eq!((last.num_rows(), decoder.len()), (1, 530));
+    assert!(largest_difference(last.last(), &steps[529 * 128..]) <= TOLERANCE);
+}
+
 #[test]
 fn a_truncated_cache_continues_like_a_fresh_one() {
     for case in MODELS {
