@@ -51,6 +51,8 @@ pub struct ModelConfig {
     pub rms_norm_eps: f64,
     /// Rotary frequencies ω_i, in radians per position: `[head_dim / 2]`.
     pub rope_frequencies: Vec<f32>,
+    /// Whether the embedding is the output head too.
+    pub is_head_tied: bool,
 }
 
 /// A linear layer that a block has, by its Hugging Face name.

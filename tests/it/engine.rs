@@ -158,6 +158,26 @@ fn load(folder: &TempDir) -> speclora::engine::Result<TensorModel> {
 }
 
 #[test]
+fn the_head_is_tied_where_the_config_says_so_and_else_where_it_is_absent() {
+    let (tokens, untied) = expected("models/llama-untied");
+    let outcome = |tie: Option<bool>, has_head: bool| {
+        let mut config = fixture_json("models/llama-untied/config.json");
+        config["tie_word_embeddings"] = tie.into();
+        let model = load(&copy_of("llama-untied", &config, has_head))?;
+        Ok(logits(&mut model.decoder(options(None))?, &tokens, tokens.len()))
+    };
+    let ok = |outcome: speclora::engine::Result<Vec<f32>>| outcome.unwrap();
+    let tied = ok(outcome(Some(true), false));
+    assert!(largest_difference(&tied, &untied) > 0.01);
+    assert!(tied == ok(outcome(Some(true), true)), "a head that is tied is not read");
+    assert!(tied == ok(outcome(None, false)));
+    assert!(largest_difference(&ok(outcome(Some(false), true)), &untied) <= TOLERANCE);
+    assert!(largest_difference(&ok(outcome(None, true)), &untied) <= TOLERANCE);
+    let error = outcome(Some(false), false).unwrap_err().to_string();
+    assert!(error.contains("tensor lm_head.weight is missing"), "{error}");
+}
+
+#[test]
 fn hostile_config_values_are_errors() {
     let huge = 1u64 << 60;
     for (key, value, expected) in [
@@ -180,6 +200,7 @@ fn hostile_config_values_are_errors() {
         ("rope_theta", json!(0.0), "a rotary frequency is inf"),
         ("rope_scaling", json!({"type": "linear", "factor": 0.0}), "a rotary frequency is inf"),
         ("rope_scaling", json!({"type": "linear"}), "rotary scaling needs factor"),
+        ("tie_word_embeddings", json!("yes"), "invalid type"),
         ("eos_token_id", json!("2"), "eos_token_id must be a token id or a list of them, got \"2\""),
         ("eos_token_id", json!([2, -1]), "eos_token_id must be a token id"),
     ] {

@@ -127,7 +127,8 @@ impl HuggingFaceFolder {
 
     pub(super) fn config(&self) -> Result<ModelConfig> {
         let config: Config = self.read_json(CONFIG)?;
-        config.model_config().map_err(|problem| Error::model(&self.path.join(CONFIG), problem))
+        let config = config.model_config(self.contains("lm_head.weight"));
+        config.map_err(|problem| Error::model(&self.path.join(CONFIG), problem))
     }
 
     pub(super) fn tokenizer(&self) -> Result<Tokenizer> {
@@ -217,6 +218,7 @@ struct Config {
     rope_parameters: Option<RopeParameters>,
     sliding_window: Option<usize>,
     use_sliding_window: Option<bool>,
+    tie_word_embeddings: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -239,7 +241,7 @@ fn default_hidden_act() -> String {
 }
 
 impl Config {
-    fn model_config(&self) -> std::result::Result<ModelConfig, String> {
+    fn model_config(&self, has_head: bool) -> std::result::Result<ModelConfig, String> {
         let family = match self.model_type.as_str() {
             "llama" | "mistral" => Family::Llama,
             "qwen2" => Family::Qwen2,
@@ -269,6 +271,7 @@ impl Config {
             context_length: self.max_position_embeddings.min(window.unwrap_or(usize::MAX)),
             rms_norm_eps: self.rms_norm_eps,
             rope_frequencies: self.rope_frequencies(head_dim)?,
+            is_head_tied: self.tie_word_embeddings.unwrap_or(!has_head),
         })
     }
 

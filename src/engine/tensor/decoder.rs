@@ -46,14 +46,17 @@ impl TensorModel {
     /// Loads the weights onto the CPU; `on_layer` is told of each block that is done, out of all.
     ///
     /// # Errors
-    /// If a tensor is missing or has another shape than the configuration says.
+    /// If a tensor is missing or has another shape than the configuration says. An output head that is not tied to the
+    /// embedding must be there; one that is tied is not read, even if the files hold one.
     pub fn load(files: &ModelFiles, mut on_layer: impl FnMut(usize, usize)) -> Result<Self> {
         let config = files.config().clone();
         let loader = Loader { files, config: &config, device: Device::Cpu };
         let table = [config.vocab_size, config.hidden_size];
         let embedding = loader.matrix("model.embed_tokens.weight", &table)?;
-        let tied = !files.contains("lm_head.weight");
-        let head = if tied { embedding.clone() } else { loader.matrix("lm_head.weight", &table)? };
+        let head = match config.is_head_tied {
+            true => embedding.clone(),
+            false => loader.matrix("lm_head.weight", &table)?,
+        };
         let norm = loader.norm("model.norm.weight", config.hidden_size)?;
         let layers = (0..config.num_layers).map(|index| {
             let layer = loader.layer(index);

@@ -114,6 +114,7 @@ impl GgufFile {
             context_length: window.map_or(context_length, |window| context_length.min(window)),
             rms_norm_eps: self.required::<f32>(&key("attention.layer_norm_rms_epsilon"))?.into(),
             rope_frequencies: self.rope_frequencies(&architecture, head_dim)?,
+            is_head_tied: !self.contains("lm_head.weight"),
         })
     }
 
