@@ -68,10 +68,10 @@ impl TensorModel {
         Ok(Self { weights: Arc::new(Weights { config, device, embedding, layers, norm, head }) })
     }
 
-    /// A decoder with a cache of its own.
+    /// A decoder with a cache of its own. Without the memory for it the process ends, as candle's allocations do.
     ///
     /// # Errors
-    /// If the memory of the cache cannot be had.
+    /// If candle fails to make the tables and the cache.
     pub fn decoder(&self, options: DecoderOptions) -> Result<TensorDecoder> {
         let Weights { config, device, .. } = &*self.weights;
         let DecoderOptions { capacity, vocab_size, adapter } = options;
@@ -166,7 +166,8 @@ pub struct TensorDecoder {
 }
 
 impl TensorDecoder {
-    /// Runs tokens through all blocks and appends them to the cache. tokens: `[T]` -> `[T, hidden]`.
+    /// Runs tokens through all blocks and appends them to the cache. tokens: `[T]` -> `[T, hidden]`, f32; the
+    /// graph is not kept.
     fn hidden_states(&mut self, tokens: &[u32]) -> candle_core::Result<Tensor> {
         let weights = Arc::clone(&self.weights);
         let ids = Tensor::from_slice(tokens, tokens.len(), &weights.device)?;
@@ -185,7 +186,7 @@ impl TensorDecoder {
         layer.linears[&module].forward(x, self.loras.get(&(index, module)))
     }
 
-    /// x: `[T, hidden]`, normed -> `[T, hidden]`.
+    /// x: `[T, hidden]`, f32, normed -> the same; the graph is not kept.
     fn attention(&self, index: usize, layer: &Layer, x: &Tensor) -> candle_core::Result<Tensor> {
         let ModelConfig { num_heads, num_kv_heads, head_dim, .. } = self.weights.config;
         let num_positions = x.dim(0)?;
@@ -208,14 +209,14 @@ impl TensorDecoder {
         self.linear(index, layer, Module::Output, &attended)
     }
 
-    /// SwiGLU: down(silu(gate(x)) · up(x)). x: `[T, hidden]`, normed -> `[T, hidden]`.
+    /// SwiGLU: down(silu(gate(x)) · up(x)). x: `[T, hidden]`, f32, normed -> the same; the graph is not kept.
     fn mlp(&self, index: usize, layer: &Layer, x: &Tensor) -> candle_core::Result<Tensor> {
         let gate = self.linear(index, layer, Module::Gate, x)?.silu()?;
         let up = self.linear(index, layer, Module::Up, x)?;
         self.linear(index, layer, Module::Down, &(gate * up)?)
     }
 
-    /// x: `[T, hidden]` -> logits of its rows, row-major.
+    /// x: `[T, hidden]`, f32 -> logits of its rows, `[T, vocab]`, row-major; the graph is not kept.
     fn logits(&self, x: &Tensor) -> candle_core::Result<Vec<f32>> {
         let normed = self.weights.norm.forward(x)?;
         self.weights.head.forward(&normed, None)?.flatten_all()?.to_vec1()
