@@ -207,7 +207,8 @@ pub struct ModelFile {
 /// What a model is, independent of where it lies.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelInfo {
-    /// SHA-256 over the names and hashes of `files`, in hex: the model's identity.
+    /// The model's identity, in hex: the SHA-256 of its only file, or one over the sorted hashes of its files. Names do
+    /// not count.
     pub sha256: String,
     /// `gguf` or `safetensors`.
     pub format: String,
@@ -227,7 +228,8 @@ pub struct ModelInfo {
     pub vocab_size: u32,
     /// Longest sequence the model was made for, in tokens.
     pub context_length: u32,
-    /// SHA-256 over the tokenizer's vocabulary and rules, in hex: equal where two models may speculate together.
+    /// SHA-256 over the tokenizer's ids and tokens, in hex (its rules do not count): equal where two models may speculate
+    /// together.
     pub tokenizer_sha256: String,
     /// Size of all files, in bytes.
     pub size_bytes: u64,

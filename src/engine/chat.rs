@@ -1,8 +1,10 @@
 //! Chat templates: Jinja as the models ship it, rendered the way transformers renders it.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use chrono::{DateTime, FixedOffset, Local};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, ErrorKind, context};
@@ -28,17 +30,26 @@ impl Message {
 }
 
 /// A model's chat template.
+///
+/// Some templates write today's date. The time is read once, when the template is made, so that all prompts of one
+/// loaded model agree, in whatever mode and however long a run takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatTemplate {
     source: String,
     bos_token: Option<String>,
     eos_token: Option<String>,
+    now: DateTime<FixedOffset>,
 }
 
 impl ChatTemplate {
-    /// A template with the tokens that it may write.
+    /// A template with the tokens that it may write; its time is that of this call.
     pub fn new(source: String, bos_token: Option<String>, eos_token: Option<String>) -> Self {
-        Self { source, bos_token, eos_token }
+        Self { source, bos_token, eos_token, now: Local::now().fixed_offset() }
+    }
+
+    /// The same template at another time.
+    pub fn at(self, now: DateTime<FixedOffset>) -> Self {
+        Self { now, ..self }
     }
 
     /// The prompt for the assistant's answer to `user`, after `system` if there is one.
@@ -48,22 +59,34 @@ impl ChatTemplate {
     pub fn prompt(&self, system: Option<&str>, user: &str) -> Result<String> {
         let system = system.map(|content| Message::new("system", content));
         let messages: Vec<Message> = system.into_iter().chain([Message::new("user", user)]).collect();
-        self.render(&messages, true)
+        self.open_conversation(&messages)
     }
 
-    /// The conversation as text; `add_generation_prompt` opens the assistant's turn.
+    /// The conversation as text, ending with the last message.
     ///
     /// # Errors
     /// If the template is not valid, or refuses the messages.
-    pub fn render(&self, messages: &[impl Serialize], add_generation_prompt: bool) -> Result<String> {
+    pub fn conversation(&self, messages: &[impl Serialize]) -> Result<String> {
+        self.render(messages, NextTurn::Closed)
+    }
+
+    /// The conversation as text, ending with the beginning of the assistant's turn.
+    ///
+    /// # Errors
+    /// If the template is not valid, or refuses the messages.
+    pub fn open_conversation(&self, messages: &[impl Serialize]) -> Result<String> {
+        self.render(messages, NextTurn::Open)
+    }
+
+    fn render(&self, messages: &[impl Serialize], next_turn: NextTurn) -> Result<String> {
         let source = without_generation_marks(&self.source);
-        let mut environment = environment();
+        let mut environment = environment(self.now);
         environment.add_template("chat", &source).map_err(template_error)?;
         let template = environment.get_template("chat").map_err(template_error)?;
         let token = |token: &Option<String>| token.as_deref().map_or(Value::UNDEFINED, Value::from);
         let values = context! {
             messages => Value::from(Serde(messages)),
-            add_generation_prompt => add_generation_prompt,
+            add_generation_prompt => next_turn == NextTurn::Open,
             bos_token => token(&self.bos_token),
             eos_token => token(&self.eos_token),
             // Templates ask for these with `is none`, and transformers always gives them.
@@ -74,14 +97,21 @@ impl ChatTemplate {
     }
 }
 
+/// Whether the assistant's turn is begun after the last message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NextTurn {
+    Closed,
+    Open,
+}
+
 /// Jinja with the settings and functions that templates expect of transformers.
-fn environment<'a>() -> Environment<'a> {
+fn environment<'a>(now: DateTime<FixedOffset>) -> Environment<'a> {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the standard delimiters are valid"));
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.add_function("raise_exception", raise_exception);
-    environment.add_function("strftime_now", strftime_now);
+    environment.add_function("strftime_now", move |format: String| strftime(now, &format));
     environment.add_filter("tojson", to_json);
     environment
 }
@@ -90,8 +120,14 @@ fn raise_exception(message: String) -> std::result::Result<Value, minijinja::Err
     Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
 }
 
-fn strftime_now(format: String) -> String {
-    chrono::Local::now().format(&format).to_string()
+fn strftime(time: DateTime<FixedOffset>, format: &str) -> std::result::Result<String, minijinja::Error> {
+    let mut text = String::new();
+    // Writing fails where the format is not valid; `to_string` would panic.
+    write!(text, "{}", time.format(format)).map_err(|_| {
+        let problem = format!("strftime_now: {format:?} is not a format of a time");
+        minijinja::Error::new(ErrorKind::InvalidOperation, problem)
+    })?;
+    Ok(text)
 }
 
 /// `json.dumps(value, ensure_ascii=False, indent=indent)`: unlike Jinja's own filter, nothing is escaped for HTML.
@@ -186,6 +222,18 @@ mod tests {
     #[test]
     fn a_missing_token_is_empty() {
         check("{{ bos_token }}{{ eos_token }}.", "<s>.");
+    }
+
+    #[test]
+    fn the_date_is_that_of_the_template_not_of_the_prompt() {
+        let template = |source: &str| {
+            let midnight = DateTime::parse_from_rfc3339("2026-02-28T23:59:59+01:00").unwrap();
+            ChatTemplate::new(source.to_owned(), None, None).at(midnight)
+        };
+        let written = template("{{ strftime_now('%d %b %Y') }}").prompt(None, "hi").unwrap();
+        assert_eq!(written, "28 Feb 2026");
+        let error = template("{{ strftime_now('%') }}").prompt(None, "hi").unwrap_err().to_string();
+        assert!(error.contains("\"%\" is not a format of a time (line 1)"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The shape of a decoder, whichever file format it came in.
 
+/// Widest layer and largest number of heads that are taken for real: products of two such sizes fit 64 bits.
+const MAX_WIDTH: usize = 1 << 20;
+
 /// Architecture family: which optional parts a block has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
@@ -48,6 +51,8 @@ pub struct ModelConfig {
     pub rms_norm_eps: f64,
     /// Rotary frequencies ω_i, in radians per position: `[head_dim / 2]`.
     pub rope_frequencies: Vec<f32>,
+    /// Whether the embedding is the output head too.
+    pub is_head_tied: bool,
 }
 
 /// A linear layer that a block has, by its Hugging Face name.
@@ -134,13 +139,15 @@ pub(crate) enum RopeScaling {
 
 impl RopeScaling {
     /// ω_i = θ^(−2i/d), stretched; computed in f32 as the reference implementations do.
-    pub(crate) fn frequencies(self, theta: f32, head_dim: usize) -> Vec<f32> {
-        (0..head_dim / 2)
-            .map(|i| {
-                let frequency = 1.0 / theta.powf((2 * i) as f32 / head_dim as f32);
-                self.stretch(frequency)
-            })
-            .collect()
+    ///
+    /// # Errors
+    /// If the head size d cannot be a real one: it comes straight from a file, and as much memory is taken.
+    pub(crate) fn frequencies(self, theta: f32, head_dim: usize) -> Result<Vec<f32>, String> {
+        if head_dim > MAX_WIDTH {
+            return Err(format!("the head size must be at most {MAX_WIDTH}, got {head_dim}"));
+        }
+        let frequency = |i| self.stretch(1.0 / theta.powf((2 * i) as f32 / head_dim as f32));
+        Ok((0..head_dim / 2).map(frequency).collect())
     }
 
     fn stretch(self, frequency: f32) -> f32 {
@@ -169,18 +176,19 @@ impl RopeScaling {
 impl ModelConfig {
     /// Checks that the numbers belong to a decoder that this engine can run.
     pub(crate) fn validate(&self) -> Result<(), String> {
-        let positive = [
-            ("number of layers", self.num_layers),
-            ("hidden size", self.hidden_size),
-            ("intermediate size", self.intermediate_size),
-            ("number of heads", self.num_heads),
-            ("number of key/value heads", self.num_kv_heads),
-            ("head size", self.head_dim),
-            ("vocabulary", self.vocab_size),
-            ("context length", self.context_length),
+        let u32_max = u32::MAX as usize;
+        let bounded = [
+            ("number of layers", self.num_layers, MAX_WIDTH),
+            ("hidden size", self.hidden_size, MAX_WIDTH),
+            ("intermediate size", self.intermediate_size, MAX_WIDTH),
+            ("number of heads", self.num_heads, MAX_WIDTH),
+            ("number of key/value heads", self.num_kv_heads, MAX_WIDTH),
+            ("head size", self.head_dim, MAX_WIDTH),
+            ("vocabulary", self.vocab_size, u32_max),
+            ("context length", self.context_length, u32_max),
         ];
-        if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return Err(format!("the {name} is 0"));
+        if let Some((name, value, max)) = bounded.iter().find(|(_, value, max)| !(1..=*max).contains(value)) {
+            return Err(format!("the {name} must be between 1 and {max}, got {value}"));
         }
         if !self.num_heads.is_multiple_of(self.num_kv_heads) {
             let (heads, kv_heads) = (self.num_heads, self.num_kv_heads);
@@ -193,6 +201,12 @@ impl ModelConfig {
             let found = self.rope_frequencies.len();
             return Err(format!("{found} rotary frequencies for heads of {}", self.head_dim));
         }
+        if let Some(found) = self.rope_frequencies.iter().find(|frequency| !frequency.is_finite()) {
+            return Err(format!("a rotary frequency is {found} (look at the rotary base and scaling)"));
+        }
+        if !(self.rms_norm_eps.is_finite() && self.rms_norm_eps >= 0.0) {
+            return Err(format!("the epsilon of the RMS norms must be 0 or more, got {}", self.rms_norm_eps));
+        }
         Ok(())
     }
 }
@@ -203,7 +217,7 @@ mod tests {
 
     #[test]
     fn rotary_frequencies_fall_geometrically() {
-        let frequencies = RopeScaling::None.frequencies(10_000.0, 8);
+        let frequencies = RopeScaling::None.frequencies(10_000.0, 8).unwrap();
         for (found, expected) in frequencies.iter().zip([1.0, 0.1, 0.01, 0.001]) {
             assert!((found - expected).abs() < 1e-6 * expected, "{frequencies:?}");
         }

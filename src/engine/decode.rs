@@ -10,9 +10,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::accept::{Verdict, accept_greedy, accept_sampled};
-use super::decoder::{Decoder, Logits, Rows};
+use super::decoder::{Decoder, Rows};
 use super::error::{Error, Result};
-use super::sampling::{Distribution, Sampling, argmax};
+use super::sampling::{Distribution, Sampling, finite_argmax};
 use crate::record::{Decoded, Round, StopReason};
 
 /// What to decode.
@@ -39,7 +39,8 @@ pub struct Request<'a> {
 /// Decodes with the target alone.
 ///
 /// # Errors
-/// If the prompt is empty or leaves no room for output, a pass fails, or the request is cancelled.
+/// If the prompt is empty or leaves no room for output, no output is asked for, a pass fails or gives logits that are not
+/// finite, or the request is cancelled.
 pub fn decode_target_only(target: &mut dyn Decoder, request: &Request) -> Result<Decoded> {
     let mut output = Output::new(request)?;
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
@@ -47,7 +48,7 @@ pub fn decode_target_only(target: &mut dyn Decoder, request: &Request) -> Result
     let mut logits = target.forward(request.prompt, Rows::Last)?;
     let mut num_target_forwards = 1;
     loop {
-        let token = choose(logits.last(), &request.sampling, &mut rng);
+        let token = choose(logits.last(), target.len() - 1, request, &mut rng)?;
         if let Some(stop_reason) = output.emit(token) {
             return Ok(output.finish(stop_reason, vec![], num_target_forwards, 0));
         }
@@ -74,7 +75,8 @@ pub fn decode_speculative(
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
     let mut proposer = Proposer::start(draft, request)?;
     target.truncate(0);
-    let first = choose(target.forward(request.prompt, Rows::Last)?.last(), &request.sampling, &mut rng);
+    let logits = target.forward(request.prompt, Rows::Last)?;
+    let first = choose(logits.last(), target.len() - 1, request, &mut rng)?;
     let mut num_target_forwards = 1;
     let mut rounds = Vec::new();
     let mut stop = output.emit(first);
@@ -146,10 +148,11 @@ impl<'a> Proposer<'a> {
         while proposal.tokens.len() < limit {
             let logits = self.draft.forward(&unread, Rows::Last)?;
             self.num_forwards += 1;
+            let position = self.draft.len() - 1;
             let token = if self.sampling.is_greedy() {
-                argmax(logits.last())
+                greedy_choice(logits.last(), position)?
             } else {
-                let distribution = Distribution::new(logits.last(), &self.sampling);
+                let distribution = distribution(logits.last(), position, &self.sampling)?;
                 let token = distribution.sample(rng);
                 proposal.distributions.push(distribution);
                 token
@@ -179,18 +182,31 @@ fn verify(
 ) -> Result<Verdict> {
     let last = *sequence.last().expect("the prompt is not empty");
     let input: Vec<u32> = std::iter::once(last).chain(proposal.tokens.iter().copied()).collect();
-    let logits: Logits = target.forward(&input, Rows::All)?;
-    Ok(if request.sampling.is_greedy() {
-        accept_greedy(&proposal.tokens, |i| argmax(logits.row(i)))
+    let start = target.len();
+    let logits = target.forward(&input, Rows::All)?;
+    if request.sampling.is_greedy() {
+        accept_greedy(&proposal.tokens, |i| greedy_choice(logits.row(i), start + i))
     } else {
-        let target_distribution = |i| Distribution::new(logits.row(i), &request.sampling);
+        let target_distribution = |i| distribution(logits.row(i), start + i, &request.sampling);
         accept_sampled(&proposal.tokens, &proposal.distributions, target_distribution, rng)
-    })
+    }
 }
 
-/// Chooses one token from `logits: [vocab]`.
-fn choose(logits: &[f32], sampling: &Sampling, rng: &mut ChaCha8Rng) -> u32 {
-    if sampling.is_greedy() { argmax(logits) } else { Distribution::new(logits, sampling).sample(rng) }
+/// Chooses one token from the target's `logits: [vocab]` at a position.
+fn choose(logits: &[f32], position: usize, request: &Request, rng: &mut ChaCha8Rng) -> Result<u32> {
+    if request.sampling.is_greedy() {
+        greedy_choice(logits, position)
+    } else {
+        Ok(distribution(logits, position, &request.sampling)?.sample(rng))
+    }
+}
+
+fn greedy_choice(logits: &[f32], position: usize) -> Result<u32> {
+    finite_argmax(logits).ok_or(Error::NotFinite { position })
+}
+
+fn distribution(logits: &[f32], position: usize, sampling: &Sampling) -> Result<Distribution> {
+    Distribution::new(logits, sampling).ok_or(Error::NotFinite { position })
 }
 
 /// The text so far, and when to stop.
@@ -208,7 +224,10 @@ impl<'a> Output<'a> {
     fn new(request: &'a Request<'a>) -> Result<Self> {
         let (num_tokens, context_length) = (request.prompt.len(), request.context_length);
         if num_tokens == 0 {
-            return Err(Error::Tokenizer("the prompt has no tokens".into()));
+            return Err(Error::EmptyPrompt);
+        }
+        if request.max_tokens == 0 {
+            return Err(Error::NoOutput);
         }
         if num_tokens >= context_length {
             return Err(Error::PromptTooLong { num_tokens, context_length });
@@ -390,11 +409,48 @@ mod tests {
     }
 
     #[test]
+    fn a_request_for_no_output_is_an_error() {
+        let mut model = ScriptedDecoder::counting(50);
+        let alone = decode_target_only(&mut model, &request(&[1], 0));
+        assert!(matches!(alone, Err(Error::NoOutput)));
+        let mut draft = model.clone();
+        let speculative = decode_speculative(&mut model, &mut draft, 4, &request(&[1], 0));
+        assert!(matches!(speculative, Err(Error::NoOutput)));
+        assert!(matches!(decode_target_only(&mut model, &request(&[], 5)), Err(Error::EmptyPrompt)));
+    }
+
+    #[test]
     fn a_cancelled_request_ends_between_rounds() {
         let cancel = AtomicBool::new(true);
         let cancelled = Request { cancel: &cancel, ..request(&[1], 5) };
-        let mut model = ScriptedDecoder::counting(50);
+        let (mut model, mut draft) = (ScriptedDecoder::counting(50), ScriptedDecoder::counting(50));
         assert!(matches!(decode_target_only(&mut model, &cancelled), Err(Error::Cancelled)));
+        let speculative = decode_speculative(&mut model, &mut draft, 4, &cancelled);
+        assert!(matches!(speculative, Err(Error::Cancelled)));
+        assert_eq!((model.len(), draft.len()), (1, 1), "no round was begun");
+    }
+
+    #[test]
+    fn logits_that_are_not_finite_end_a_generation_with_their_position() {
+        let sampled = Sampling { temperature: 1.0, top_p: 0.9, top_k: 40 };
+        let healthy = ScriptedDecoder::counting(50);
+        for (logit, sampling) in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY]
+            .into_iter()
+            .flat_map(|logit| [(logit, Sampling::GREEDY), (logit, sampled)])
+        {
+            let check = |outcome: Result<Decoded>, expected: usize| match outcome {
+                Err(Error::NotFinite { position }) => assert_eq!(position, expected, "{logit} {sampling:?}"),
+                other => panic!("{logit} {sampling:?}: {other:?}"),
+            };
+            let asked = Request { sampling, stop_tokens: &[], ..request(&[1, 2], 20) };
+            for broken_at in [1, 5] {
+                let broken = || healthy.clone().with_broken_logits(broken_at, logit);
+                check(decode_target_only(&mut broken(), &asked), broken_at);
+                check(decode_speculative(&mut broken(), &mut healthy.clone(), 4, &asked), broken_at);
+            }
+            let mut draft = healthy.clone().with_broken_logits(5, logit);
+            check(decode_speculative(&mut healthy.clone(), &mut draft, 4, &asked), 5);
+        }
     }
 
     /// χ² of the second and third token, over many seeds, against the target's own: sampled speculation is lossless in
@@ -411,7 +467,8 @@ mod tests {
             counts[decoded.tokens[1] as usize][decoded.tokens[2] as usize] += 1;
         }
         let next = |context: &[u32]| {
-            Distribution::new(&target.logits_after(context), &sampling).probabilities().to_vec()
+            let logits = target.logits_after(context);
+            Distribution::new(&logits, &sampling).unwrap().probabilities().to_vec()
         };
         let mut chi_squared = 0.0;
         for (second, row) in counts.iter().enumerate() {

@@ -38,22 +38,31 @@ pub fn argmax(logits: &[f32]) -> u32 {
     best as u32
 }
 
+/// The [`argmax`], or `None` where that logit is infinite or not a number.
+///
+/// # Panics
+/// If `logits` is empty.
+pub fn finite_argmax(logits: &[f32]) -> Option<u32> {
+    let best = argmax(logits);
+    logits[best as usize].is_finite().then_some(best)
+}
+
 /// A probability distribution over the vocabulary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution(Vec<f32>);
 
 impl Distribution {
     /// The distribution of `logits: [vocab]` under `sampling`: softmax of logits/temperature, cut to the `top_k` most
-    /// likely tokens and then to the nucleus `top_p`, renormalised. Ties go to the lower id. Greedy puts all mass on
-    /// the [`argmax`].
-    pub fn new(logits: &[f32], sampling: &Sampling) -> Self {
-        let best = argmax(logits) as usize;
+    /// likely tokens and then to the nucleus `top_p`, renormalised. Ties go to the lower id, NaN has no probability.
+    /// Greedy puts all mass on the [`argmax`]. `None` where the largest logit is not finite.
+    pub fn new(logits: &[f32], sampling: &Sampling) -> Option<Self> {
+        let best = finite_argmax(logits)?;
         if sampling.is_greedy() {
             let mut point = vec![0.0; logits.len()];
-            point[best] = 1.0;
-            return Self(point);
+            point[best as usize] = 1.0;
+            return Some(Self(point));
         }
-        let highest = logits[best];
+        let highest = logits[best as usize];
         let mut weights: Vec<f32> = logits
             .iter()
             .map(|&logit| if logit.is_nan() { 0.0 } else { ((logit - highest) / sampling.temperature).exp() })
@@ -63,7 +72,7 @@ impl Distribution {
         for weight in &mut weights {
             *weight = (f64::from(*weight) / total) as f32;
         }
-        Self(weights)
+        Some(Self(weights))
     }
 
     /// Wraps probabilities that sum to one.
@@ -146,7 +155,7 @@ mod tests {
     use super::*;
 
     fn check(logits: &[f32], sampling: Sampling, expected: &[f32]) {
-        let distribution = Distribution::new(logits, &sampling);
+        let distribution = Distribution::new(logits, &sampling).unwrap();
         for (got, want) in distribution.probabilities().iter().zip(expected) {
             assert!((got - want).abs() < 1e-6, "{:?} is not {expected:?}", distribution.probabilities());
         }
@@ -161,6 +170,19 @@ mod tests {
     fn the_lowest_of_equal_logits_is_the_greedy_choice() {
         assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
         assert_eq!(argmax(&[f32::NAN, -1.0, f32::NEG_INFINITY]), 1);
+    }
+
+    #[test]
+    fn logits_without_a_finite_largest_have_no_choice_and_no_distribution() {
+        let (nan, infinity) = (f32::NAN, f32::INFINITY);
+        for logits in [[nan, nan], [1.0, infinity], [nan, infinity], [-infinity, -infinity]] {
+            assert_eq!(finite_argmax(&logits), None, "{logits:?}");
+            for temperature in [0.0, 1.0] {
+                let sampling = Sampling { temperature, ..Sampling::GREEDY };
+                assert_eq!(Distribution::new(&logits, &sampling), None, "{logits:?}");
+            }
+        }
+        check(&[nan, 0.0, -infinity], Sampling { temperature: 1.0, ..Sampling::GREEDY }, &[0.0, 1.0, 0.0]);
     }
 
     #[test]
@@ -197,7 +219,8 @@ mod tests {
 
     #[test]
     fn samples_follow_the_distribution() {
-        let distribution = Distribution::new(&logits(), &Sampling { temperature: 1.0, ..Sampling::GREEDY });
+        let sampling = Sampling { temperature: 1.0, ..Sampling::GREEDY };
+        let distribution = Distribution::new(&logits(), &sampling).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let mut counts = [0u32; 3];
         for _ in 0..10_000 {

@@ -9,6 +9,8 @@ pub(crate) struct ScriptedDecoder {
     vocab_size: usize,
     capacity: usize,
     script: Script,
+    /// A position whose logits all have one value.
+    broken: Option<(usize, f32)>,
     sequence: Vec<u32>,
 }
 
@@ -24,7 +26,7 @@ enum Script {
 
 impl ScriptedDecoder {
     pub(crate) fn counting(vocab_size: usize) -> Self {
-        Self { vocab_size, capacity: 10_000, script: Script::Counting, sequence: vec![] }
+        Self { vocab_size, capacity: 10_000, script: Script::Counting, broken: None, sequence: vec![] }
     }
 
     pub(crate) fn stuck(vocab_size: usize, token: u32) -> Self {
@@ -39,8 +41,18 @@ impl ScriptedDecoder {
         Self { capacity, ..self }
     }
 
+    /// Every logit at this position is `logit`.
+    pub(crate) fn with_broken_logits(self, position: usize, logit: f32) -> Self {
+        Self { broken: Some((position, logit)), ..self }
+    }
+
     /// Logits after `sequence: [T]`, T ≥ 1: `[vocab]`.
     pub(crate) fn logits_after(&self, sequence: &[u32]) -> Vec<f32> {
+        if let Some((position, logit)) = self.broken
+            && position + 1 == sequence.len()
+        {
+            return vec![logit; self.vocab_size];
+        }
         let last = *sequence.last().unwrap();
         let before_last = sequence.iter().rev().nth(1).copied().unwrap_or(u32::MAX);
         (0..self.vocab_size as u32)

@@ -20,7 +20,10 @@ fn templates_render_as_transformers_does() {
         let source = case["template"].as_str().unwrap().to_owned();
         let template = ChatTemplate::new(source, token("bos_token"), token("eos_token"));
         let messages: &[Value] = case["messages"].as_array().unwrap();
-        let rendered = template.render(messages, case["add_generation_prompt"].as_bool().unwrap());
+        let rendered = match case["add_generation_prompt"].as_bool().unwrap() {
+            true => template.open_conversation(messages),
+            false => template.conversation(messages),
+        };
         match (rendered, case["expected_error"].as_str()) {
             (Ok(text), None) => assert_eq!(text, case["expected"].as_str().unwrap(), "{name}"),
             (Err(error), Some(reason)) => assert!(error.to_string().contains(reason), "{name}: {error}"),

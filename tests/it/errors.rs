@@ -1,5 +1,6 @@
 //! Bad input: a clear error, the right exit code, and a database that is none the worse.
 
+use candle_core::quantized::gguf_file::{self, Value};
 use rusqlite::Connection;
 
 use crate::fixture;
@@ -30,6 +31,12 @@ fn model_files_that_cannot_be_used() {
 
     workspace.write("short.gguf", b"GGUF\x03\0\0\0\x05\0\0\0\0\0\0\0\x05\0");
     check(&workspace, &bench_of("short.gguf"), 1, &["short.gguf", "truncated"]);
+
+    let mamba = Value::String("mamba".to_owned());
+    let mut file = std::fs::File::create(workspace.path("mamba.gguf")).unwrap();
+    gguf_file::write(&mut file, &[("general.architecture", &mamba)], &[]).unwrap();
+    let parts = ["mamba.gguf", "architecture mamba is not supported", "llama, qwen2 and qwen3"];
+    check(&workspace, &bench_of("mamba.gguf"), 1, &parts);
 
     std::fs::create_dir(workspace.path("folder")).unwrap();
     check(&workspace, &bench_of("folder"), 1, &["folder", "model.safetensors"]);

@@ -50,9 +50,12 @@ fn gguf_chat_prompts_equal_those_of_transformers() {
         let Some(model) = real_model(case["model_file"].as_str().unwrap()) else { continue };
         let tokenizer = model.tokenizer().unwrap();
         let messages: &[Value] = case["messages"].as_array().unwrap();
-        let add_generation_prompt = case["add_generation_prompt"].as_bool().unwrap();
-        let rendered = tokenizer.chat_template().unwrap().render(messages, add_generation_prompt).unwrap();
-        assert_eq!(rendered, case["expected"].as_str().unwrap(), "{}", case["name"]);
+        let template = tokenizer.chat_template().unwrap();
+        let rendered = match case["add_generation_prompt"].as_bool().unwrap() {
+            true => template.open_conversation(messages),
+            false => template.conversation(messages),
+        };
+        assert_eq!(rendered.unwrap(), case["expected"].as_str().unwrap(), "{}", case["name"]);
     }
 }
 

@@ -11,7 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{RawTensor, map};
+use super::{RawTensor, check_shape, map};
 use crate::engine::config::{Family, ModelConfig, RopeScaling};
 use crate::engine::error::{Error, Result};
 use crate::engine::tokenizer::Tokenizer;
@@ -19,9 +19,11 @@ use crate::engine::tokenizer::Tokenizer;
 const WEIGHTS: &str = "model.safetensors";
 const WEIGHTS_INDEX: &str = "model.safetensors.index.json";
 const CONFIG: &str = "config.json";
+const GENERATION_CONFIG: &str = "generation_config.json";
+const TEMPLATE: &str = "chat_template.jinja";
 /// Files beside the weights that shape a model's output.
 const COMPANIONS: [&str; 5] =
-    [CONFIG, "tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"];
+    [CONFIG, "tokenizer.json", "tokenizer_config.json", GENERATION_CONFIG, TEMPLATE];
 
 #[derive(Debug)]
 pub(super) struct HuggingFaceFolder {
@@ -41,7 +43,7 @@ struct Shard {
 #[derive(Debug)]
 struct Place {
     shard: usize,
-    dtype: GgmlDType,
+    dtype: Dtype,
     shape: Vec<usize>,
     /// Bytes within the shard's data.
     range: (usize, usize),
@@ -88,10 +90,8 @@ impl HuggingFaceFolder {
         let (header_len, metadata): (usize, Metadata) = SafeTensors::read_metadata(&map).map_err(damaged)?;
         let shard = self.shards.len();
         for (name, info) in metadata.tensors() {
-            let Some(dtype) = dtype(info.dtype) else {
-                continue;
-            };
-            let place = Place { shard, dtype, shape: info.shape.clone(), range: info.data_offsets };
+            let place =
+                Place { shard, dtype: info.dtype, shape: info.shape.clone(), range: info.data_offsets };
             self.tensors.insert(name, place);
         }
         // Eight bytes hold the header's length.
@@ -109,43 +109,67 @@ impl HuggingFaceFolder {
     }
 
     pub(super) fn tensor_sizes(&self) -> Vec<(GgmlDType, u64)> {
-        let size = |place: &Place| (place.dtype, place.shape.iter().product::<usize>() as u64);
-        self.tensors.values().map(size).collect()
+        let size = |place: &Place| Some((dtype(place.dtype)?, place.shape.iter().product::<usize>() as u64));
+        self.tensors.values().filter_map(size).collect()
     }
 
-    pub(super) fn tensor(&self, name: &str) -> Result<RawTensor<'_>> {
-        let missing =
-            || Error::model(&self.path, format!("tensor {name} is missing, or not F32, F16 or BF16"));
-        let place = self.tensors.get(name).ok_or_else(missing)?;
+    pub(super) fn tensor(&self, name: &str, shape: &[usize]) -> Result<RawTensor<'_>> {
+        let error = |problem| Error::model(&self.path, problem);
+        let place = self.tensors.get(name).ok_or_else(|| error(format!("tensor {name} is missing")))?;
+        let dtype = dtype(place.dtype).ok_or_else(|| {
+            error(format!("tensor {name} is {:?}; F32, F16 and BF16 are supported", place.dtype))
+        })?;
+        check_shape(name, &place.shape, shape).map_err(error)?;
         let shard = &self.shards[place.shard];
         let data = &shard.map[shard.data_start + place.range.0..shard.data_start + place.range.1];
-        Ok(RawTensor { dtype: place.dtype, shape: place.shape.clone(), data: Cow::Borrowed(data) })
+        Ok(RawTensor { dtype, shape: place.shape.clone(), data: Cow::Borrowed(data) })
     }
 
     pub(super) fn config(&self) -> Result<ModelConfig> {
         let config: Config = self.read_json(CONFIG)?;
-        config.model_config().map_err(|problem| Error::model(&self.path.join(CONFIG), problem))
+        let config = config.model_config(self.contains("lm_head.weight"));
+        config.map_err(|problem| Error::model(&self.path.join(CONFIG), problem))
     }
 
     pub(super) fn tokenizer(&self) -> Result<Tokenizer> {
         let path = self.path.join("tokenizer.json");
         let bytes = std::fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let tokenizer_config = self.read_optional_json("tokenizer_config.json")?;
-        let generation_config = self.read_optional_json("generation_config.json")?;
+        let generation_config = self.read_optional_json(GENERATION_CONFIG)?;
         let config: Value = self.read_json(CONFIG)?;
-        let template_file = std::fs::read_to_string(self.path.join("chat_template.jinja")).ok();
-        let stop_ids = [&generation_config["eos_token_id"], &config["eos_token_id"]];
+        let template_file = match self.path.join(TEMPLATE).is_file() {
+            true => Some(self.read_text(TEMPLATE)?),
+            false => None,
+        };
         // generation_config.json is what generation obeys; config.json stands in where it says nothing.
-        let stop_ids = stop_ids.into_iter().map(token_ids).find(|ids| !ids.is_empty()).unwrap_or_default();
+        let stop_ids = match self.stop_ids(GENERATION_CONFIG, &generation_config)? {
+            ids if ids.is_empty() => self.stop_ids(CONFIG, &config)?,
+            ids => ids,
+        };
         Tokenizer::from_hugging_face(&bytes, &tokenizer_config, template_file, stop_ids)
             .map_err(|problem| Error::model(&path, problem))
     }
 
-    fn read_json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
+    /// The ids that end a generation, by a config file's `eos_token_id`.
+    fn stop_ids(&self, file: &str, config: &Value) -> Result<Vec<u32>> {
+        let value = &config["eos_token_id"];
+        token_ids(value).ok_or_else(|| {
+            Error::model(
+                &self.path.join(file),
+                format!("eos_token_id must be a token id or a list of them, got {value}"),
+            )
+        })
+    }
+
+    fn read_text(&self, name: &str) -> Result<String> {
         let path = self.path.join(name);
-        let text =
-            std::fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        serde_json::from_str(&text).map_err(|error| Error::model(&path, error.to_string()))
+        let bytes = std::fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        String::from_utf8(bytes).map_err(|_| Error::model(&path, "not UTF-8"))
+    }
+
+    fn read_json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let text = self.read_text(name)?;
+        serde_json::from_str(&text).map_err(|error| Error::model(&self.path.join(name), error.to_string()))
     }
 
     fn read_optional_json(&self, name: &str) -> Result<Value> {
@@ -153,12 +177,13 @@ impl HuggingFaceFolder {
     }
 }
 
-/// One id, or a list of them.
-fn token_ids(value: &Value) -> Vec<u32> {
+/// One id, a list of them, or none where there is nothing; `None` for anything else.
+fn token_ids(value: &Value) -> Option<Vec<u32>> {
     let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
     match value {
-        Value::Array(ids) => ids.iter().filter_map(id).collect(),
-        one => id(one).into_iter().collect(),
+        Value::Null => Some(vec![]),
+        Value::Array(ids) => ids.iter().map(id).collect(),
+        one => Some(vec![id(one)?]),
     }
 }
 
@@ -193,6 +218,7 @@ struct Config {
     rope_parameters: Option<RopeParameters>,
     sliding_window: Option<usize>,
     use_sliding_window: Option<bool>,
+    tie_word_embeddings: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -215,7 +241,7 @@ fn default_hidden_act() -> String {
 }
 
 impl Config {
-    fn model_config(&self) -> std::result::Result<ModelConfig, String> {
+    fn model_config(&self, has_head: bool) -> std::result::Result<ModelConfig, String> {
         let family = match self.model_type.as_str() {
             "llama" | "mistral" => Family::Llama,
             "qwen2" => Family::Qwen2,
@@ -245,6 +271,7 @@ impl Config {
             context_length: self.max_position_embeddings.min(window.unwrap_or(usize::MAX)),
             rms_norm_eps: self.rms_norm_eps,
             rope_frequencies: self.rope_frequencies(head_dim)?,
+            is_head_tied: self.tie_word_embeddings.unwrap_or(!has_head),
         })
     }
 
@@ -272,6 +299,6 @@ impl Config {
                 ));
             }
         };
-        Ok(scaling.frequencies(theta, head_dim))
+        scaling.frequencies(theta, head_dim)
     }
 }

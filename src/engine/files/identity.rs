@@ -35,22 +35,27 @@ pub(super) fn hash_files(paths: &[PathBuf], memo: &mut dyn HashMemo) -> Result<V
     paths.iter().map(|path| hash_file(path, memo)).collect()
 }
 
+/// The name is that of `path` itself: in the hub's cache that is a link to a blob, which is named by its hash. A file
+/// whose time of modification is not known is hashed anew each time.
 fn hash_file(path: &Path, memo: &mut dyn HashMemo) -> Result<ModelFile> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let read_error = |source| Error::Read { path: path.to_owned(), source };
     let path = path.canonicalize().map_err(read_error)?;
     let metadata = path.metadata().map_err(read_error)?;
     let size_bytes = metadata.len();
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let mtime_ns = modified.map_or(0, |age| i64::try_from(age.as_nanos()).unwrap_or(i64::MAX));
-    let sha256 = match memo.get(&path, size_bytes, mtime_ns) {
+    let mtime_ns = modified.and_then(|age| i64::try_from(age.as_nanos()).ok());
+    let remembered = mtime_ns.and_then(|mtime_ns| memo.get(&path, size_bytes, mtime_ns));
+    let sha256 = match remembered {
         Some(sha256) => sha256,
         None => {
             let sha256 = hash_content(&path).map_err(read_error)?;
-            memo.put(&path, size_bytes, mtime_ns, &sha256);
+            if let Some(mtime_ns) = mtime_ns {
+                memo.put(&path, size_bytes, mtime_ns, &sha256);
+            }
             sha256
         }
     };
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(ModelFile { name, sha256, size_bytes })
 }
 
@@ -76,4 +81,49 @@ pub(super) fn manifest_hash(files: &[ModelFile]) -> String {
     let mut hashes: Vec<&str> = files.iter().map(|file| file.sha256.as_str()).collect();
     hashes.sort_unstable();
     sha256_hex(hashes.join("\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Memo(Vec<String>);
+
+    impl HashMemo for Memo {
+        fn get(&mut self, _: &Path, _: u64, _: i64) -> Option<String> {
+            self.0.last().cloned()
+        }
+
+        fn put(&mut self, _: &Path, _: u64, _: i64, sha256: &str) {
+            self.0.push(sha256.to_owned());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_keeps_its_own_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (blob, link) = (folder.path().join("0123abcd"), folder.path().join("model.safetensors"));
+        std::fs::write(&blob, "weights").unwrap();
+        std::os::unix::fs::symlink(&blob, &link).unwrap();
+        let file = hash_file(&link, &mut NoMemo).unwrap();
+        assert_eq!((file.name.as_str(), file.size_bytes), ("model.safetensors", 7));
+    }
+
+    #[test]
+    fn only_files_with_a_known_time_are_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        std::fs::write(&path, "weights").unwrap();
+        let mut memo = Memo::default();
+        hash_file(&path, &mut memo).unwrap();
+        assert_eq!(memo.0.len(), 1);
+        // Before 1970: no number of nanoseconds stands for it.
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_modified(UNIX_EPOCH - std::time::Duration::from_secs(1)).unwrap();
+        memo.0[0] = "stale".to_owned();
+        assert_ne!(hash_file(&path, &mut memo).unwrap().sha256, "stale");
+        assert_eq!(memo.0.len(), 1);
+    }
 }

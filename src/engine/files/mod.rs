@@ -29,7 +29,7 @@ pub struct RawTensor<'a> {
     pub dtype: GgmlDType,
     /// Shape; matrices are `[out, in]`, rows contiguous.
     pub shape: Vec<usize>,
-    /// The bytes.
+    /// The bytes. Block types begin at an even address; floats may begin anywhere.
     pub data: Cow<'a, [u8]>,
 }
 
@@ -88,16 +88,10 @@ impl ModelFiles {
     /// # Errors
     /// If it is missing, or has another shape.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<RawTensor<'_>> {
-        let tensor = match &self.format {
-            Format::Gguf(file) => file.tensor(name, &self.config)?,
-            Format::HuggingFace(folder) => folder.tensor(name)?,
-        };
-        if tensor.shape != shape {
-            let found = &tensor.shape;
-            let problem = format!("tensor {name} has shape {found:?}, {shape:?} was expected");
-            return Err(Error::model(&self.path, problem));
+        match &self.format {
+            Format::Gguf(file) => file.tensor(name, shape, &self.config),
+            Format::HuggingFace(folder) => folder.tensor(name, shape),
         }
-        Ok(tensor)
     }
 
     /// The tokenizer, with its chat template and stop tokens.
@@ -117,7 +111,7 @@ impl ModelFiles {
     /// If a file cannot be read, or the tokenizer is not supported.
     pub fn info(&self, memo: &mut dyn HashMemo) -> Result<ModelInfo> {
         let (format, name) = match &self.format {
-            Format::Gguf(file) => ("gguf", file.name()),
+            Format::Gguf(file) => ("gguf", file.name()?),
             Format::HuggingFace(_) => ("safetensors", None),
         };
         let files = identity::hash_files(&self.file_paths(), memo)?;
@@ -129,10 +123,10 @@ impl ModelFiles {
             name,
             quantization: self.quantization(),
             num_parameters: self.weight_counts().values().sum(),
-            num_layers: config.num_layers as u32,
-            hidden_size: config.hidden_size as u32,
-            vocab_size: config.vocab_size as u32,
-            context_length: config.context_length as u32,
+            num_layers: stored(config.num_layers),
+            hidden_size: stored(config.hidden_size),
+            vocab_size: stored(config.vocab_size),
+            context_length: stored(config.context_length),
             tokenizer_sha256: self.tokenizer()?.sha256(),
             size_bytes: files.iter().map(|file| file.size_bytes).sum(),
             files,
@@ -165,6 +159,19 @@ impl ModelFiles {
             Format::HuggingFace(folder) => folder.file_paths(),
         }
     }
+}
+
+/// A size as it is stored.
+fn stored(size: usize) -> u32 {
+    u32::try_from(size).expect("sizes were validated when the files were opened")
+}
+
+/// Compares a tensor's shape with what the configuration asks for.
+fn check_shape(name: &str, found: &[usize], expected: &[usize]) -> std::result::Result<(), String> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("tensor {name} has shape {found:?}, {expected:?} was expected"))
 }
 
 /// Element types by the names that users know from file names.

@@ -7,8 +7,8 @@ use crate::engine::decoder::MAX_EXACT_ROWS;
 
 /// Attends from positions `start..start + T`, whose keys and values are in the cache.
 ///
-/// queries: `[heads, T, head_dim]`, contiguous -> `[T, heads · head_dim]`. For T up to [`MAX_EXACT_ROWS`] each position is
-/// computed as if it were alone.
+/// queries: `[heads, T, head_dim]`, f32, contiguous -> `[T, heads · head_dim]`; the graph is not kept. For T up to
+/// [`MAX_EXACT_ROWS`] each position is computed as if it were alone.
 pub(super) fn attend(queries: &Tensor, cache: &LayerCache, start: usize) -> Result<Tensor> {
     let (_, num_positions, _) = queries.dims3()?;
     if num_positions > MAX_EXACT_ROWS {

@@ -46,14 +46,17 @@ impl TensorModel {
     /// Loads the weights onto the CPU; `on_layer` is told of each block that is done, out of all.
     ///
     /// # Errors
-    /// If a tensor is missing or has another shape than the configuration says.
+    /// If a tensor is missing or has another shape than the configuration says. An output head that is not tied to the
+    /// embedding must be there; one that is tied is not read, even if the files hold one.
     pub fn load(files: &ModelFiles, mut on_layer: impl FnMut(usize, usize)) -> Result<Self> {
         let config = files.config().clone();
         let loader = Loader { files, config: &config, device: Device::Cpu };
         let table = [config.vocab_size, config.hidden_size];
         let embedding = loader.matrix("model.embed_tokens.weight", &table)?;
-        let tied = !files.contains("lm_head.weight");
-        let head = if tied { embedding.clone() } else { loader.matrix("lm_head.weight", &table)? };
+        let head = match config.is_head_tied {
+            true => embedding.clone(),
+            false => loader.matrix("lm_head.weight", &table)?,
+        };
         let norm = loader.norm("model.norm.weight", config.hidden_size)?;
         let layers = (0..config.num_layers).map(|index| {
             let layer = loader.layer(index);
@@ -65,10 +68,10 @@ impl TensorModel {
         Ok(Self { weights: Arc::new(Weights { config, device, embedding, layers, norm, head }) })
     }
 
-    /// A decoder with a cache of its own.
+    /// A decoder with a cache of its own. Without the memory for it the process ends, as candle's allocations do.
     ///
     /// # Errors
-    /// If the memory of the cache cannot be had.
+    /// If candle fails to make the tables and the cache.
     pub fn decoder(&self, options: DecoderOptions) -> Result<TensorDecoder> {
         let Weights { config, device, .. } = &*self.weights;
         let DecoderOptions { capacity, vocab_size, adapter } = options;
@@ -163,7 +166,8 @@ pub struct TensorDecoder {
 }
 
 impl TensorDecoder {
-    /// Runs tokens through all blocks and appends them to the cache. tokens: `[T]` -> `[T, hidden]`.
+    /// Runs tokens through all blocks and appends them to the cache. tokens: `[T]` -> `[T, hidden]`, f32; the
+    /// graph is not kept.
     fn hidden_states(&mut self, tokens: &[u32]) -> candle_core::Result<Tensor> {
         let weights = Arc::clone(&self.weights);
         let ids = Tensor::from_slice(tokens, tokens.len(), &weights.device)?;
@@ -182,7 +186,7 @@ impl TensorDecoder {
         layer.linears[&module].forward(x, self.loras.get(&(index, module)))
     }
 
-    /// x: `[T, hidden]`, normed -> `[T, hidden]`.
+    /// x: `[T, hidden]`, f32, normed -> the same; the graph is not kept.
     fn attention(&self, index: usize, layer: &Layer, x: &Tensor) -> candle_core::Result<Tensor> {
         let ModelConfig { num_heads, num_kv_heads, head_dim, .. } = self.weights.config;
         let num_positions = x.dim(0)?;
@@ -205,14 +209,14 @@ impl TensorDecoder {
         self.linear(index, layer, Module::Output, &attended)
     }
 
-    /// SwiGLU: down(silu(gate(x)) · up(x)). x: `[T, hidden]`, normed -> `[T, hidden]`.
+    /// SwiGLU: down(silu(gate(x)) · up(x)). x: `[T, hidden]`, f32, normed -> the same; the graph is not kept.
     fn mlp(&self, index: usize, layer: &Layer, x: &Tensor) -> candle_core::Result<Tensor> {
         let gate = self.linear(index, layer, Module::Gate, x)?.silu()?;
         let up = self.linear(index, layer, Module::Up, x)?;
         self.linear(index, layer, Module::Down, &(gate * up)?)
     }
 
-    /// x: `[T, hidden]` -> logits of its rows, row-major.
+    /// x: `[T, hidden]`, f32 -> logits of its rows, `[T, vocab]`, row-major; the graph is not kept.
     fn logits(&self, x: &Tensor) -> candle_core::Result<Vec<f32>> {
         let normed = self.weights.norm.forward(x)?;
         self.weights.head.forward(&normed, None)?.flatten_all()?.to_vec1()
@@ -221,14 +225,14 @@ impl TensorDecoder {
     fn check(&self, tokens: &[u32]) -> Result<()> {
         let vocab_size = self.weights.config.vocab_size;
         if tokens.is_empty() {
-            return Err(Error::Mismatch("a pass needs at least one token".to_owned()));
+            return Err(Error::EmptyPass);
         }
-        if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
-            return Err(Error::Mismatch(format!("token {token} is outside the vocabulary of {vocab_size}")));
+        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
+            return Err(Error::TokenOutOfRange { token, vocab_size });
         }
-        if self.len + tokens.len() > self.capacity {
-            let (num_tokens, context_length) = (self.len + tokens.len(), self.capacity);
-            return Err(Error::PromptTooLong { num_tokens, context_length });
+        let (num_tokens, capacity) = (self.len + tokens.len(), self.capacity);
+        if num_tokens > capacity {
+            return Err(Error::CacheFull { num_tokens, capacity });
         }
         Ok(())
     }

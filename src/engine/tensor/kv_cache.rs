@@ -5,9 +5,9 @@ use candle_core::{DType, Device, Result, Tensor};
 /// The cache of one block.
 #[derive(Debug)]
 pub(super) struct LayerCache {
-    /// `[kv_heads, capacity, head_dim]`.
+    /// `[kv_heads, capacity, head_dim]`, f32.
     keys: Tensor,
-    /// `[kv_heads, capacity, head_dim]`.
+    /// `[kv_heads, capacity, head_dim]`, f32.
     values: Tensor,
 }
 
@@ -22,7 +22,8 @@ impl LayerCache {
         Ok(Self { keys: zeros()?, values: zeros()? })
     }
 
-    /// Writes positions `start..start + T`. keys, values: `[kv_heads, T, head_dim]`, contiguous.
+    /// Writes positions `start..start + T`. keys, values: `[kv_heads, T, head_dim]`, f32, contiguous; the
+    /// graph is not kept.
     pub(super) fn write(&self, start: usize, keys: &Tensor, values: &Tensor) -> Result<()> {
         self.keys.slice_set(keys, 1, start)?;
         self.values.slice_set(values, 1, start)

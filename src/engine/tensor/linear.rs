@@ -13,6 +13,10 @@ use crate::engine::files::RawTensor;
 const EXACT_ROWS_PER_CALL: usize = 16;
 
 /// A matrix `[out, in]`, quantised or dense.
+///
+/// F16 and BF16 are widened to f32. So are Q4_1, Q5_0 and Q5_1 where rows are an odd number of blocks: candle's product
+/// for these types takes two blocks at a time. Such a matrix takes more memory than its file, and its activations are
+/// not rounded to 8 bits.
 #[derive(Debug, Clone)]
 pub(super) enum Matrix {
     Quantized(Arc<QTensor>),
@@ -21,7 +25,7 @@ pub(super) enum Matrix {
 }
 
 impl Matrix {
-    /// Takes a matrix out of a file: block types as they are, F16 and BF16 widened to f32.
+    /// Copies a matrix out of a file.
     pub(super) fn load(raw: RawTensor, device: &Device) -> Result<Self> {
         let dense = matches!(raw.dtype, GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16);
         if dense {
@@ -29,7 +33,7 @@ impl Matrix {
         }
         let (dtype, shape) = (raw.dtype, raw.shape);
         let matrix = QTensor::new(QStorage::from_data(raw.data, device, dtype)?, shape)?;
-        // candle's product for these types takes two blocks at a time, and panics where one is left over.
+        // candle would panic at the block that is left over.
         let takes_pairs = matches!(dtype, GgmlDType::Q4_1 | GgmlDType::Q5_0 | GgmlDType::Q5_1);
         if takes_pairs && !matrix.shape().dims2()?.1.is_multiple_of(2 * dtype.block_size()) {
             return matrix.dequantize(device).map(Self::Dense);
@@ -37,7 +41,7 @@ impl Matrix {
         Ok(Self::Quantized(Arc::new(matrix)))
     }
 
-    /// Rows of the matrix by index. ids: `[T]`, u32 -> `[T, in]`, f32.
+    /// Rows of the matrix by index. ids: `[T]`, u32 -> `[T, in]`, f32; the graph is not kept.
     pub(super) fn rows(&self, ids: &Tensor) -> Result<Tensor> {
         match self {
             Self::Quantized(matrix) => matrix.embedding(ids),
@@ -45,8 +49,8 @@ impl Matrix {
         }
     }
 
-    /// x: `[T, in]`, f32, contiguous -> `[T, out]`, f32. For T up to [`MAX_EXACT_ROWS`] each row has the bits that it has
-    /// alone.
+    /// x: `[T, in]`, f32, contiguous -> `[T, out]`, f32; the graph is not kept. For T up to [`MAX_EXACT_ROWS`] each row has
+    /// the bits that it has alone.
     fn product(&self, x: &Tensor) -> Result<Tensor> {
         let num_rows = x.dim(0)?;
         let exact = num_rows <= MAX_EXACT_ROWS;
@@ -93,7 +97,7 @@ fn exact_quantized_product(matrix: &Arc<QTensor>, x: &Tensor) -> Result<Tensor> 
     Tensor::cat(&[x, &padding], 0)?.apply_op1_no_bwd(matrix.as_ref())?.narrow(0, 0, num_rows)?.contiguous()
 }
 
-/// A tensor of F32, F16 or BF16 as f32.
+/// A tensor of F32, F16 or BF16, copied as f32.
 pub(super) fn dense_tensor(raw: &RawTensor, device: &Device) -> Result<Tensor> {
     let dtype = match raw.dtype {
         GgmlDType::F16 => DType::F16,
@@ -115,7 +119,7 @@ impl Linear {
         Self { weight, bias }
     }
 
-    /// x: `[T, in]`, f32 -> `[T, out]`, f32.
+    /// x: `[T, in]`, f32 -> `[T, out]`, f32; the graph is not kept.
     pub(super) fn forward(&self, x: &Tensor, lora: Option<&Lora>) -> Result<Tensor> {
         let mut y = self.weight.product(x)?;
         if let Some(bias) = &self.bias {
@@ -146,7 +150,7 @@ impl Lora {
         Ok(Self { down: a.t()?.contiguous()?, up: (b.t()? * f64::from(weights.scale))?.contiguous()? })
     }
 
-    /// x: `[T, in]` -> `[T, out]`.
+    /// x: `[T, in]`, f32 -> `[T, out]`, f32; differentiable.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         x.matmul(&self.down)?.matmul(&self.up)
     }
@@ -163,7 +167,7 @@ impl RmsNorm {
         Self { norm: candle_nn::RmsNorm::new(weight, eps) }
     }
 
-    /// x: `[.., width]`, contiguous -> the same.
+    /// x: `[.., width]`, f32, contiguous -> the same; the graph is not kept.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         self.norm.forward(x)
     }

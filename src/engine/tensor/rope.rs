@@ -22,7 +22,8 @@ impl Rope {
         Ok(Self { cos: angles.cos()?, sin: angles.sin()? })
     }
 
-    /// Turns heads at positions `start..start + T`. x: `[heads, T, head_dim]`, contiguous -> the same.
+    /// Turns heads at positions `start..start + T`. x: `[heads, T, head_dim]`, f32, contiguous -> the same; the
+    /// graph is not kept.
     pub(super) fn turn(&self, x: &Tensor, start: usize) -> Result<Tensor> {
         let num_positions = x.dim(1)?;
         let cos = self.cos.narrow(0, start, num_positions)?;

@@ -40,6 +40,7 @@ const END_TOKENS: [&str; 8] = [
 ];
 
 /// Kinds of tokens in `tokenizer.ggml.token_type`.
+const NORMAL: u32 = 1;
 const CONTROL: u32 = 3;
 const USER_DEFINED: u32 = 4;
 const UNUSED: u32 = 5;
@@ -53,12 +54,12 @@ pub(crate) struct TokenizerParts {
     pub(crate) pre_tokenizer: Option<String>,
     /// Tokens by id.
     pub(crate) tokens: Vec<String>,
-    /// Kinds by id.
-    pub(crate) token_types: Vec<u32>,
-    /// SentencePiece scores by id.
-    pub(crate) scores: Vec<f32>,
-    /// Merges, best first, the two sides separated by a space.
-    pub(crate) merges: Vec<String>,
+    /// Kinds by id, as many as tokens; absent, all tokens are normal.
+    pub(crate) token_types: Option<Vec<u32>>,
+    /// SentencePiece scores by id, as many as tokens.
+    pub(crate) scores: Option<Vec<f32>>,
+    /// Merges of byte-level BPE, best first, the two sides separated by a space.
+    pub(crate) merges: Option<Vec<String>>,
     pub(crate) bos_id: Option<u32>,
     pub(crate) eos_id: Option<u32>,
     pub(crate) unknown_id: Option<u32>,
@@ -106,7 +107,7 @@ impl TokenizerParts {
     }
 
     fn kind(&self, id: usize) -> u32 {
-        self.token_types.get(id).copied().unwrap_or(1)
+        self.token_types.as_ref().map_or(NORMAL, |kinds| kinds[id])
     }
 
     /// Ids by token; padding rows are left out.
@@ -127,7 +128,8 @@ impl TokenizerParts {
     /// Byte-level BPE, as GPT-2 began it.
     fn byte_level(&self) -> Result<Inner, String> {
         let pre_tokenizer = self.pre_tokenizer.as_deref().unwrap_or("none");
-        let merges = self.merges.iter().map(|merge| {
+        let merges = self.merges.as_ref().ok_or("metadata tokenizer.ggml.merges is missing")?;
+        let merges = merges.iter().map(|merge| {
             let sides = merge.split_once(' ');
             let sides = sides.ok_or_else(|| format!("merge \"{merge}\" is not two tokens"))?;
             Ok((sides.0.to_owned(), sides.1.to_owned()))
@@ -168,9 +170,10 @@ impl TokenizerParts {
     /// scores of what they make.
     fn sentence_piece(&self) -> Result<Inner, String> {
         let vocabulary = self.vocabulary();
+        let scores = self.scores.as_ref().ok_or("metadata tokenizer.ggml.scores is missing")?;
         let unknown = self.unknown_id.map(|id| self.token(id)).transpose()?;
         let mut builder = BPE::builder()
-            .vocab_and_merges(vocabulary.clone(), merges_from_scores(&vocabulary, &self.scores))
+            .vocab_and_merges(vocabulary.clone(), merges_from_scores(&vocabulary, scores))
             .fuse_unk(true)
             .byte_fallback(true);
         if let Some(unknown) = unknown {
@@ -212,13 +215,12 @@ impl TokenizerParts {
 /// The merges of a SentencePiece BPE model: every cut of a token into two tokens, in order of the whole's score. Cuts of
 /// one token are ordered by the ids of their sides.
 fn merges_from_scores(vocabulary: &Vocab, scores: &[f32]) -> Vec<(String, String)> {
-    let score = |id: u32| scores.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
     let mut merges: Vec<(f32, u32, u32, (String, String))> = Vec::new();
     for (token, &id) in vocabulary {
         for (cut, _) in token.char_indices().skip(1) {
             let (left, right) = token.split_at(cut);
             if let (Some(&left_id), Some(&right_id)) = (vocabulary.get(left), vocabulary.get(right)) {
-                merges.push((score(id), left_id, right_id, (left.to_owned(), right.to_owned())));
+                merges.push((scores[id as usize], left_id, right_id, (left.to_owned(), right.to_owned())));
             }
         }
     }
@@ -250,8 +252,8 @@ mod tests {
         TokenizerParts {
             model: "llama".to_owned(),
             tokens: pieces.iter().map(|p| p.0.to_owned()).collect(),
-            token_types: pieces.iter().map(|p| p.2).collect(),
-            scores: pieces.iter().map(|p| p.1).collect(),
+            token_types: Some(pieces.iter().map(|p| p.2).collect()),
+            scores: Some(pieces.iter().map(|p| p.1).collect()),
             bos_id: Some(1),
             eos_id: Some(2),
             unknown_id: Some(0),
@@ -300,8 +302,21 @@ mod tests {
             model: "gpt2".to_owned(),
             pre_tokenizer: Some("klingon".to_owned()),
             tokens: vec!["a".to_owned()],
+            merges: Some(vec![]),
             ..TokenizerParts::default()
         };
         assert!(parts.build().unwrap_err().starts_with("pre-tokenizer klingon is not supported"));
+    }
+
+    #[test]
+    fn a_vocabulary_without_rules_for_merging_is_refused() {
+        for (model, missing) in [("llama", "tokenizer.ggml.scores"), ("gpt2", "tokenizer.ggml.merges")] {
+            let parts = TokenizerParts {
+                model: model.to_owned(),
+                tokens: vec!["a".to_owned(), "b".to_owned(), "ab".to_owned()],
+                ..TokenizerParts::default()
+            };
+            assert_eq!(parts.build().unwrap_err(), format!("metadata {missing} is missing"));
+        }
     }
 }

@@ -40,7 +40,7 @@ impl Tokenizer {
     /// # Errors
     /// If the tokenizer fails.
     pub fn encode_rendered(&self, text: &str) -> Result<Vec<u32>> {
-        self.encode(text, false)
+        ids(self.inner.encode_fast(text, false))
     }
 
     /// Ids of a bare text, with the beginning-of-sequence token where the model wants one (and never two of them).
@@ -48,7 +48,7 @@ impl Tokenizer {
     /// # Errors
     /// If the tokenizer fails.
     pub fn encode_raw(&self, text: &str) -> Result<Vec<u32>> {
-        let mut ids = self.encode(text, true)?;
+        let mut ids = ids(self.inner.encode_fast(text, true))?;
         if let (Some(bos), [first, second, ..]) = (self.bos_id, &ids[..])
             && *first == bos
             && *second == bos
@@ -56,11 +56,6 @@ impl Tokenizer {
             ids.remove(0);
         }
         Ok(ids)
-    }
-
-    fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, add_special_tokens);
-        encoding.map(|encoding| encoding.get_ids().to_vec()).map_err(|e| Error::Tokenizer(e.to_string()))
     }
 
     /// The text of ids, special tokens left out.
@@ -111,4 +106,8 @@ impl Tokenizer {
         }
         hasher.finish()
     }
+}
+
+fn ids(encoding: tokenizers::Result<tokenizers::Encoding>) -> Result<Vec<u32>> {
+    encoding.map(|encoding| encoding.get_ids().to_vec()).map_err(|error| Error::Tokenizer(error.to_string()))
 }
