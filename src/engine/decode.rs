@@ -48,7 +48,7 @@ pub fn decode_target_only(target: &mut dyn Decoder, request: &Request) -> Result
     let mut logits = target.forward(request.prompt, Rows::Last)?;
     let mut num_target_forwards = 1;
     loop {
-        let token = choose(logits.last(), target.len() - 1, request, &mut rng)?;
+        let token = choose(logits.last(), output.sequence.len() - 1, request, &mut rng)?;
         if let Some(stop_reason) = output.emit(token) {
             return Ok(output.finish(stop_reason, vec![], num_target_forwards, 0));
         }
@@ -76,7 +76,7 @@ pub fn decode_speculative(
     let mut proposer = Proposer::start(draft, request)?;
     target.truncate(0);
     let logits = target.forward(request.prompt, Rows::Last)?;
-    let first = choose(logits.last(), target.len() - 1, request, &mut rng)?;
+    let first = choose(logits.last(), output.sequence.len() - 1, request, &mut rng)?;
     let mut num_target_forwards = 1;
     let mut rounds = Vec::new();
     let mut stop = output.emit(first);
@@ -146,9 +146,9 @@ impl<'a> Proposer<'a> {
         let mut proposal = Proposal { tokens: Vec::with_capacity(limit), distributions: Vec::new() };
         let mut unread = sequence[self.draft.len()..].to_vec();
         while proposal.tokens.len() < limit {
+            let position = self.draft.len() + unread.len() - 1;
             let logits = self.draft.forward(&unread, Rows::Last)?;
             self.num_forwards += 1;
-            let position = self.draft.len() - 1;
             let token = if self.sampling.is_greedy() {
                 greedy_choice(logits.last(), position)?
             } else {

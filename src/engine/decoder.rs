@@ -1,7 +1,9 @@
 //! The seam between decoding and the code that computes forwards.
 
+use std::borrow::Cow;
+
 use super::adapter::Adapter;
-use super::error::Result;
+use super::error::{Error, Result};
 
 /// Which positions of a pass need logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,21 +14,22 @@ pub enum Rows {
     Last,
 }
 
-/// Logits of one pass: `[num_rows, vocab_size]`, f32.
+/// Logits of one pass: `[num_rows, vocab_size]`, f32, in the decoder's own memory where it keeps them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Logits {
+pub struct Logits<'a> {
     /// `[num_rows, row_len]`, row-major; a row's tail beyond `vocab_size` is padding.
-    data: Vec<f32>,
+    data: Cow<'a, [f32]>,
     row_len: usize,
     vocab_size: usize,
 }
 
-impl Logits {
+impl<'a> Logits<'a> {
     /// Wraps `data: [num_rows, row_len]`, of whose rows the first `vocab_size` entries count.
     ///
     /// # Panics
     /// If `data` is not whole rows, or `vocab_size` is 0 or longer than a row.
-    pub fn new(data: Vec<f32>, row_len: usize, vocab_size: usize) -> Self {
+    pub fn new(data: impl Into<Cow<'a, [f32]>>, row_len: usize, vocab_size: usize) -> Self {
+        let data = data.into();
         assert!(
             (1..=row_len).contains(&vocab_size) && data.len().is_multiple_of(row_len),
             "logits are whole rows"
@@ -74,7 +77,7 @@ pub trait Decoder {
     ///
     /// # Errors
     /// If a token is outside the vocabulary, the cache cannot hold the tokens, or the computation fails.
-    fn forward(&mut self, tokens: &[u32], rows: Rows) -> Result<Logits>;
+    fn forward(&mut self, tokens: &[u32], rows: Rows) -> Result<Logits<'_>>;
 
     /// Forgets every position from `len` on.
     ///
@@ -96,3 +99,21 @@ pub struct DecoderOptions<'a> {
 
 /// Longest pass whose logits are bit-identical to single-token passes: enough to verify 32 drafted tokens.
 pub const MAX_EXACT_ROWS: usize = 33;
+
+/// Checks that a pass over `tokens` can be made after `len` positions.
+///
+/// # Errors
+/// If there are no tokens, one is outside the vocabulary, or the cache cannot hold them.
+pub(super) fn check_pass(tokens: &[u32], vocab_size: usize, len: usize, capacity: usize) -> Result<()> {
+    if tokens.is_empty() {
+        return Err(Error::EmptyPass);
+    }
+    if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
+        return Err(Error::TokenOutOfRange { token, vocab_size });
+    }
+    let num_tokens = len + tokens.len();
+    if num_tokens > capacity {
+        return Err(Error::CacheFull { num_tokens, capacity });
+    }
+    Ok(())
+}

@@ -29,13 +29,25 @@ impl Sampling {
 /// If `logits` is empty.
 pub fn argmax(logits: &[f32]) -> u32 {
     assert!(!logits.is_empty(), "argmax of no logits");
-    let mut best = 0;
-    for (index, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] || logits[best].is_nan() {
-            best = index;
+    let highest = largest(logits);
+    // Only where every logit is NaN is there no largest one.
+    let best = logits.iter().position(|&logit| logit == highest).unwrap_or(0);
+    best as u32
+}
+
+/// The largest number among logits; −∞ where there is none. Eight maxima side by side, which compilers turn into vectors:
+/// a vocabulary of 150,000 tokens is read at the speed of memory.
+fn largest(logits: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut maxima = [f32::NEG_INFINITY; 8];
+    let chunks = logits.chunks_exact(maxima.len());
+    let rest = chunks.remainder().iter().copied().fold(f32::NEG_INFINITY, larger);
+    for chunk in chunks {
+        for (maximum, &logit) in maxima.iter_mut().zip(chunk) {
+            *maximum = larger(*maximum, logit);
         }
     }
-    best as u32
+    maxima.into_iter().fold(rest, larger)
 }
 
 /// The [`argmax`], or `None` where that logit is infinite or not a number.

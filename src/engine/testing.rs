@@ -86,7 +86,7 @@ impl Decoder for ScriptedDecoder {
         self.sequence.len()
     }
 
-    fn forward(&mut self, tokens: &[u32], rows: Rows) -> Result<Logits> {
+    fn forward(&mut self, tokens: &[u32], rows: Rows) -> Result<Logits<'_>> {
         assert!(!tokens.is_empty() && self.len() + tokens.len() <= self.capacity);
         let start = self.sequence.len();
         self.sequence.extend_from_slice(tokens);
@@ -94,7 +94,7 @@ impl Decoder for ScriptedDecoder {
             Rows::All => start,
             Rows::Last => self.sequence.len() - 1,
         };
-        let data = (first_row..self.sequence.len())
+        let data: Vec<f32> = (first_row..self.sequence.len())
             .flat_map(|end| self.logits_after(&self.sequence[..=end]))
             .collect();
         Ok(Logits::new(data, self.vocab_size, self.vocab_size))

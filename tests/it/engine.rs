@@ -110,8 +110,9 @@ fn a_prompt_of_several_passes_agrees_with_single_steps() {
 
     let mut decoder = model.decoder(options).unwrap();
     let last = decoder.forward(&tokens, Rows::Last).unwrap();
-    assert_eq!((last.num_rows(), decoder.len()), (1, 530));
+    assert_eq!(last.num_rows(), 1);
     assert!(largest_difference(last.last(), &steps[529 * 128..]) <= TOLERANCE);
+    assert_eq!(decoder.len(), 530);
 }
 
 #[test]
@@ -134,8 +135,9 @@ fn a_truncated_cache_continues_like_a_fresh_one() {
 fn the_last_row_is_the_last_of_all_rows() {
     let (tokens, _) = expected("models/llama-tied");
     let model = model("llama-tied");
-    let all = model.decoder(options(None)).unwrap().forward(&tokens, Rows::All).unwrap();
-    let last = model.decoder(options(None)).unwrap().forward(&tokens, Rows::Last).unwrap();
+    let (mut one, mut other) = (model.decoder(options(None)).unwrap(), model.decoder(options(None)).unwrap());
+    let all = one.forward(&tokens, Rows::All).unwrap();
+    let last = other.forward(&tokens, Rows::Last).unwrap();
     assert_eq!(last.num_rows(), 1);
     assert_eq!(last.last(), all.last());
 }

@@ -187,7 +187,8 @@ fn decoder(path: &Path) -> TensorDecoder {
 /// Logits of a fixed sequence, row after row.
 fn logits(path: &Path) -> Vec<f32> {
     let tokens: Vec<u32> = (0..20).map(|i| (i * 29 + 7) % 128).collect();
-    let logits = decoder(path).forward(&tokens, Rows::All).unwrap();
+    let mut decoder = decoder(path);
+    let logits = decoder.forward(&tokens, Rows::All).unwrap();
     (0..logits.num_rows()).flat_map(|row| logits.row(row).to_vec()).collect()
 }
 

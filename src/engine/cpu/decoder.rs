@@ -11,7 +11,7 @@ use super::pool::{self, Pieces};
 use super::simd::{Backend, LANES};
 use super::tiles::Tiles;
 use crate::engine::config::{Family, ModelConfig, Module};
-use crate::engine::decoder::{Decoder, DecoderOptions, Logits, Rows as WantedRows};
+use crate::engine::decoder::{Decoder, DecoderOptions, Logits, Rows as WantedRows, check_pass};
 use crate::engine::error::{Error, Result};
 use crate::engine::files::ModelFiles;
 
@@ -308,21 +308,6 @@ impl CpuDecoder {
         scratch.input.apply(*backend, &scratch.normed, [(head, None)], [&mut scratch.logits]);
         &scratch.logits
     }
-
-    fn check(&self, tokens: &[u32]) -> Result<()> {
-        let vocab_size = self.weights.config.vocab_size;
-        if tokens.is_empty() {
-            return Err(Error::Mismatch("a pass needs at least one token".to_owned()));
-        }
-        if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
-            return Err(Error::Mismatch(format!("token {token} is outside the vocabulary of {vocab_size}")));
-        }
-        if self.len + tokens.len() > self.capacity {
-            let (num_tokens, context_length) = (self.len + tokens.len(), self.capacity);
-            return Err(Error::PromptTooLong { num_tokens, context_length });
-        }
-        Ok(())
-    }
 }
 
 /// Norms each row. x, out: `[T, width]`.
@@ -391,22 +376,28 @@ impl Decoder for CpuDecoder {
         self.len
     }
 
-    fn forward(&mut self, tokens: &[u32], rows: WantedRows) -> Result<Logits> {
-        self.check(tokens)?;
-        let (mut data, mut row_len) = (Vec::new(), self.vocab_size);
-        let mut chunks = tokens.chunks(PROMPT_CHUNK).peekable();
-        while let Some(chunk) = chunks.next() {
+    fn forward(&mut self, tokens: &[u32], rows: WantedRows) -> Result<Logits<'_>> {
+        check_pass(tokens, self.weights.config.vocab_size, self.len, self.capacity)?;
+        let vocab_size = self.vocab_size;
+        let chunks = tokens.chunks(PROMPT_CHUNK);
+        if rows == WantedRows::Last {
+            chunks.for_each(|chunk| self.run_layers(chunk));
+            let logits = self.logits(self.scratch.hidden.num_rows() - 1);
+            return Ok(Logits::new(&logits.data, logits.stride, vocab_size));
+        }
+        if tokens.len() <= PROMPT_CHUNK {
+            self.run_layers(tokens);
+            let logits = self.logits(0);
+            return Ok(Logits::new(&logits.data, logits.stride, vocab_size));
+        }
+        let (mut data, mut stride) = (Vec::new(), vocab_size);
+        for chunk in chunks {
             self.run_layers(chunk);
-            let first = match rows {
-                WantedRows::All => 0,
-                WantedRows::Last if chunks.peek().is_none() => chunk.len() - 1,
-                WantedRows::Last => continue,
-            };
-            let logits = self.logits(first);
-            row_len = logits.stride;
+            let logits = self.logits(0);
+            stride = logits.stride;
             data.extend_from_slice(&logits.data);
         }
-        Ok(Logits::new(data, row_len, self.vocab_size))
+        Ok(Logits::new(data, stride, vocab_size))
     }
 
     fn truncate(&mut self, len: usize) {

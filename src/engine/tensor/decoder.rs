@@ -10,7 +10,7 @@ use super::kv_cache::LayerCache;
 use super::linear::{Linear, Lora, Matrix, RmsNorm, dense_tensor};
 use super::rope::Rope;
 use crate::engine::config::{Family, ModelConfig, Module};
-use crate::engine::decoder::{Decoder, DecoderOptions, Logits, Rows};
+use crate::engine::decoder::{Decoder, DecoderOptions, Logits, Rows, check_pass};
 use crate::engine::error::{Error, Result};
 use crate::engine::files::ModelFiles;
 
@@ -221,21 +221,6 @@ impl TensorDecoder {
         let normed = self.weights.norm.forward(x)?;
         self.weights.head.forward(&normed, None)?.flatten_all()?.to_vec1()
     }
-
-    fn check(&self, tokens: &[u32]) -> Result<()> {
-        let vocab_size = self.weights.config.vocab_size;
-        if tokens.is_empty() {
-            return Err(Error::EmptyPass);
-        }
-        if let Some(&token) = tokens.iter().find(|&&token| token as usize >= vocab_size) {
-            return Err(Error::TokenOutOfRange { token, vocab_size });
-        }
-        let (num_tokens, capacity) = (self.len + tokens.len(), self.capacity);
-        if num_tokens > capacity {
-            return Err(Error::CacheFull { num_tokens, capacity });
-        }
-        Ok(())
-    }
 }
 
 impl Decoder for TensorDecoder {
@@ -251,8 +236,8 @@ impl Decoder for TensorDecoder {
         self.len
     }
 
-    fn forward(&mut self, tokens: &[u32], rows: Rows) -> Result<Logits> {
-        self.check(tokens)?;
+    fn forward(&mut self, tokens: &[u32], rows: Rows) -> Result<Logits<'_>> {
+        check_pass(tokens, self.weights.config.vocab_size, self.len, self.capacity)?;
         let mut data = Vec::new();
         let mut chunks = tokens.chunks(PROMPT_CHUNK).peekable();
         while let Some(chunk) = chunks.next() {
