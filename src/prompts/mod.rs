@@ -12,6 +12,7 @@ use std::path::Path;
 
 pub use self::error::PromptError;
 pub use self::parse::Format;
+pub(crate) use self::sample::rng_of_seed;
 pub use self::sample::sample;
 
 use crate::hash::Sha256Hex;
