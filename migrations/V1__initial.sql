@@ -4,7 +4,8 @@
 --   * Counts, monotonic nanoseconds, token ids and hashes are stored; ratios are views at the end of this file.
 --   * `…_at_ms` is UTC, in milliseconds since 1970-01-01; `…_ns` is a duration; hashes are lower-case hex SHA-256.
 --   * NULL means "there is none": never 0, never NaN. What may be NULL says so; the rest is NOT NULL.
---   * Deleting a run takes with it what only it owns (CASCADE); what runs share can't be deleted under them (RESTRICT).
+--   * Deleting a run takes with it what only it owns (CASCADE); what runs share cannot be deleted under them
+--     (RESTRICT).
 --
 -- Beside the file's history in `refinery_schema_history`, every migration ends by setting `user_version` to its own
 -- number, inside its transaction, so that any SQLite program can tell the version.
@@ -54,7 +55,7 @@ CREATE TABLE model_files (
     PRIMARY KEY (model_id, name)
 ) STRICT, WITHOUT ROWID;
 
--- A memo, not a record: hashing gigabytes takes seconds, so a file whose size and time are unchanged isn't hashed
+-- A memo, not a record: hashing gigabytes takes seconds, so a file whose size and time are unchanged is not hashed
 -- again.
 CREATE TABLE file_hashes (
     path       TEXT    PRIMARY KEY,
@@ -157,7 +158,7 @@ CREATE TABLE runs (
     ended_at_ms             INTEGER,
     -- Last sign of life, and who gave it: a process id means something within one boot and one pid namespace alone
     -- (`boot_id` names both), and is given again to others, so that the process's start (in clock ticks after boot)
-    -- is kept too. NULL where the system doesn't tell.
+    -- is kept too. NULL where the system does not tell.
     heartbeat_at_ms         INTEGER NOT NULL,
     pid                     INTEGER NOT NULL,
     boot_id                 TEXT,
@@ -323,7 +324,7 @@ CREATE TABLE mode_summaries (
 -- Views: what the numbers mean. Core SQL alone, so that any SQLite program can read them.
 ---------------------------------------------------------------------------------------------------------------------
 
--- How each run stands. 'crashed': stored as running, but silent for ten minutes. SQL can't ask for a process; speclora
+-- How each run stands. 'crashed': stored as running, but silent for ten minutes. SQL cannot ask for a process; speclora
 -- does, and so knows of a crash at once where the run was on this machine.
 CREATE VIEW run_states AS
 SELECT

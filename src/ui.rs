@@ -93,7 +93,7 @@ impl Ui {
     /// Writes data to standard output, byte for byte.
     ///
     /// # Errors
-    /// The reader went away, or writing failed.
+    /// If the reader went away, or writing failed.
     pub fn data(&self, text: &str) -> Result<(), OutputError> {
         self.bars.suspend(|| {
             let mut stdout = self.stdout.lock().expect("no writer panics");

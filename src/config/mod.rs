@@ -51,7 +51,7 @@ impl Sources<'_> {
     /// Takes environment, folders and files from the running process.
     ///
     /// # Errors
-    /// The working directory is gone, or a `SPECLORA_*` variable is not UTF-8.
+    /// If the working directory is gone, or a `SPECLORA_*` variable is not UTF-8.
     pub fn of_process(flags: Overrides, config_file: Option<PathBuf>) -> Result<Self, ConfigError> {
         let working_dir = std::env::current_dir().map_err(ConfigError::WorkingDir)?;
         let folders = etcetera::choose_base_strategy().ok();
@@ -70,7 +70,8 @@ impl Sources<'_> {
 /// Resolves all layers into a [`Spec`] and one [`Setting`] a key, in the order of [`KEYS`].
 ///
 /// # Errors
-/// The first unknown key or variable, bad value, or unreadable file, with its place.
+/// If a key or variable is unknown, a value is bad, a file cannot be read, or two settings exclude each other; the first
+/// of these, with its place.
 pub fn resolve(sources: &Sources<'_>) -> Result<(Spec, Vec<Setting>), ConfigError> {
     let mut assignments = layer::defaults();
     for file in config_files(sources)? {

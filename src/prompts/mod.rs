@@ -41,7 +41,7 @@ pub struct PromptSet {
 /// Reads prompts; `stdin` is read only if the input is `-`.
 ///
 /// # Errors
-/// Input that cannot be read, is malformed (with its line), or holds no prompt.
+/// If the input cannot be read, is malformed (with its line), or holds no prompt.
 pub fn read(input: Input<'_>, stdin: impl Read) -> Result<PromptSet, PromptError> {
     match input {
         Input::Texts(texts) => Ok(distinct("command line", parse::texts(texts)?)),

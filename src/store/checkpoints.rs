@@ -35,11 +35,11 @@ pub struct Checkpoint {
 }
 
 impl Store {
-    /// Stores an adapter for a draft model, so that a power cut can't undo it. One that is there already, with the same
+    /// Stores an adapter for a draft model, so that a power cut cannot undo it. One that is there already, with the same
     /// weights, configuration and draft model, is that checkpoint.
     ///
     /// # Errors
-    /// Where the weights aren't those that the adapter's SHA-256 promises, or a value breaks a rule of the schema.
+    /// If the weights are not those that the adapter's SHA-256 promises, or a value breaks a rule of the schema.
     pub fn import_adapter(
         &mut self,
         adapter: &AdapterRecord,
@@ -59,7 +59,7 @@ impl Store {
     /// Returns a checkpoint without its bytes.
     ///
     /// # Errors
-    /// Where there is no such checkpoint.
+    /// If there is no such checkpoint.
     pub fn checkpoint(&self, id: CheckpointId) -> Result<Checkpoint> {
         self.read(|connection| {
             let sql = "SELECT
@@ -76,7 +76,7 @@ impl Store {
     /// Returns a checkpoint's adapter, its weights checked against their SHA-256.
     ///
     /// # Errors
-    /// Where there is no such checkpoint, or its weights are damaged.
+    /// If there is no such checkpoint, or its weights are damaged.
     pub fn load_adapter(&self, id: CheckpointId) -> Result<AdapterRecord> {
         let checkpoint = self.checkpoint(id)?;
         self.read(|connection| {
@@ -100,7 +100,7 @@ impl Store {
     /// Returns the checkpoint that a name stands for.
     ///
     /// # Errors
-    /// Where the database can't be read.
+    /// If the database cannot be read.
     pub fn alias(&self, name: &str) -> Result<Option<CheckpointId>> {
         self.read(|connection| {
             let sql = "SELECT checkpoint_id FROM aliases WHERE name = ?1";

@@ -59,9 +59,9 @@ pub enum Error {
         /// The newest version that this program knows.
         supported: i64,
     },
-    /// The file needs an upgrade but can't be written.
+    /// The file needs an upgrade but cannot be written.
     #[error(
-        "{} has schema version {found} and can't be upgraded to {supported}: it is read-only \
+        "{} has schema version {found} and cannot be upgraded to {supported}: it is read-only \
          (copy it to where you may write)",
         path.display()
     )]
@@ -153,7 +153,7 @@ pub enum Error {
         /// SQLite's words.
         source: rusqlite::Error,
     },
-    /// SQLite refused, in a place that doesn't know the file. It is given its place before it leaves the store.
+    /// SQLite refused, in a place that does not know the file. It is given its place before it leaves the store.
     #[error(transparent)]
     Unplaced(#[from] rusqlite::Error),
 
@@ -197,7 +197,7 @@ pub enum Error {
     /// There is no such checkpoint.
     #[error("no checkpoint {0} (speclora adapters list)")]
     NoCheckpoint(CheckpointId),
-    /// An adapter's bytes aren't what its hash says.
+    /// An adapter's bytes are not what its hash says.
     #[error("adapter {origin} is damaged: its SHA-256 is {found}, not {expected} (import it again)")]
     DamagedAdapter {
         /// Folder or checkpoint.
@@ -226,7 +226,7 @@ pub enum Error {
         /// The parameters it has.
         known: String,
     },
-    /// A value for a parameter that the query doesn't have.
+    /// A value for a parameter that the query does not have.
     #[error("query {query} has no parameter {parameter} (its parameters are {known})")]
     UnknownParameter {
         /// The query.

@@ -33,7 +33,7 @@ impl Store {
     /// Stores a generation that ended, well or not, with its rounds, and marks the run as alive: one commit.
     ///
     /// # Errors
-    /// Where the run isn't running, or has this generation already.
+    /// If the run is not running, or has this generation already.
     pub fn record_generation(&mut self, run: RunId, generation: &Generation) -> Result<()> {
         self.write(|transaction| {
             runs::beat(transaction, run)?;
@@ -47,7 +47,7 @@ impl Store {
     /// Returns the generations that a run has already, failed ones included.
     ///
     /// # Errors
-    /// Where the database can't be read.
+    /// If the database cannot be read.
     pub fn finished_slots(&self, run: RunId) -> Result<HashSet<SlotKey>> {
         self.read(|connection| {
             let sql = "SELECT prompt_index, mode, iteration, is_warmup FROM generations WHERE run_id = ?1";

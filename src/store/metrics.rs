@@ -8,7 +8,7 @@ use super::value::{get_parsed, get_u64};
 use super::{Result, Store};
 use crate::record::{Mode, RunId};
 
-/// How fast a mode was over the prompts of a run. Times are in seconds; `None` where a figure can't exist.
+/// How fast a mode was over the prompts of a run. Times are in seconds; `None` where a figure cannot exist.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModeMetrics {
     /// The mode.
@@ -57,7 +57,7 @@ pub struct ModeMetrics {
     pub acceptance_rate_gain: Option<f64>,
 }
 
-/// How a prompt fared in a mode, its iterations averaged. Times are in seconds; `None` where a figure can't exist.
+/// How a prompt fared in a mode, its iterations averaged. Times are in seconds; `None` where a figure cannot exist.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PromptMetrics {
     /// Index into the run's prompts.
@@ -140,7 +140,7 @@ impl Store {
     /// Returns the figures of a run by mode, in the order in which modes are shown.
     ///
     /// # Errors
-    /// Where the database can't be read.
+    /// If the database cannot be read.
     pub fn mode_metrics(&self, run: RunId) -> Result<Vec<ModeMetrics>> {
         self.rows_of_run(MODE_METRICS, run, |row| {
             Ok(ModeMetrics {
@@ -173,7 +173,7 @@ impl Store {
     /// Returns the figures of a run by prompt and mode.
     ///
     /// # Errors
-    /// Where the database can't be read.
+    /// If the database cannot be read.
     pub fn prompt_metrics(&self, run: RunId) -> Result<Vec<PromptMetrics>> {
         self.rows_of_run(PROMPT_METRICS, run, |row| {
             Ok(PromptMetrics {

@@ -8,7 +8,7 @@
 //!   of them may share a file.
 //! - Nothing that is stored is summed up in memory: a figure that is shown is the answer of a query over committed
 //!   rows.
-//! - No NaN and no infinity enters a column. What can't exist is NULL.
+//! - No NaN and no infinity enters a column. What cannot exist is NULL.
 
 mod blobs;
 mod check;
@@ -85,7 +85,7 @@ impl Store {
         commit().map_err(|error: Error| error.in_file(&self.path))
     }
 
-    /// Writes in one transaction that a power cut can't undo either, nor any that came before it.
+    /// Writes in one transaction that a power cut cannot undo either, nor any that came before it.
     fn write_durably<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         self.read(|connection| Ok(connection.pragma_update(None, "synchronous", "FULL")?))?;
         let written = self.write(change);

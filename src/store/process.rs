@@ -6,7 +6,7 @@ use std::fs;
 
 use super::now_ms;
 
-/// How long a run may be silent before it counts as crashed, where its process can't be asked for.
+/// How long a run may be silent before it counts as crashed, where its process cannot be asked for.
 ///
 /// Ten minutes: a heartbeat comes with each generation, and one of a large model on a slow machine takes minutes. The
 /// view `run_states` has the same bound.

@@ -50,7 +50,7 @@ impl Query {
     /// Finds a query by its name.
     ///
     /// # Errors
-    /// Where there is none of that name.
+    /// If there is none of that name.
     pub fn find(name: &str) -> Result<Self> {
         let found = Self::ALL.iter().find(|query| query.name == name);
         found.copied().ok_or_else(|| {
@@ -87,7 +87,7 @@ impl Store {
     /// (`(":run_id", run.into())`); only `:crashed_run_ids` need not: the store asks which processes are gone.
     ///
     /// # Errors
-    /// Where there is no such query, or parameters are missing or unknown.
+    /// If there is no such query, or parameters are missing or unknown.
     pub fn query(&self, name: &str, parameters: &[(&str, Value)]) -> Result<Rows> {
         let query = Query::find(name)?;
         self.read(|connection| {

@@ -37,7 +37,7 @@ impl Store {
     /// Stores a run with its settings, models and prompts, as running in this process.
     ///
     /// # Errors
-    /// Where the database can't be written, or a value breaks a rule of the schema.
+    /// If the database cannot be written, or a value breaks a rule of the schema.
     pub fn begin_run(&mut self, new: &NewRun) -> Result<RunId> {
         let uid = Uuid::now_v7().to_string();
         let process = Process::current();
@@ -60,15 +60,15 @@ impl Store {
     /// Says that a run is alive. Each recorded generation says so too; this is for what takes long between them.
     ///
     /// # Errors
-    /// Where the run isn't running.
+    /// If the run is not running.
     pub fn heartbeat(&mut self, run: RunId) -> Result<()> {
         self.write(|transaction| beat(transaction, run))
     }
 
-    /// Ends a run and stores the summaries of what it measured, in one commit that a power cut can't undo.
+    /// Ends a run and stores the summaries of what it measured, in one commit that a power cut cannot undo.
     ///
     /// # Errors
-    /// Where the run isn't running.
+    /// If the run is not running.
     pub fn finish_run(&mut self, run: RunId, end: &RunEnd) -> Result<()> {
         self.write_durably(|transaction| {
             let num_changed = transaction.execute(

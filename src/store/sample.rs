@@ -162,7 +162,7 @@ pub(super) fn failure(slot: Slot, error: &str) -> Generation {
 }
 
 /// Stores three runs with what is hard for figures: failures, prompts that failed throughout, warm-ups, single tokens,
-/// outputs that differ, several iterations, and a run that isn't greedy. Returns when all have ended but the last.
+/// outputs that differ, several iterations, and a run that is not greedy. Returns when all have ended but the last.
 pub(super) fn fill(store: &mut Store) {
     store.import_adapter(&adapter(100), &model("draft")).unwrap();
     for (number, temperature) in [(1, 0.0), (2, 0.8), (3, 0.0)] {

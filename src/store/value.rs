@@ -43,7 +43,7 @@ impl From<RunId> for Value {
 }
 
 impl From<ValueRef<'_>> for Value {
-    /// Text that isn't UTF-8 (this program writes none) gets replacement characters.
+    /// Text that is not UTF-8 (this program writes none) gets replacement characters.
     fn from(value: ValueRef<'_>) -> Self {
         match value {
             ValueRef::Null => Self::Null,

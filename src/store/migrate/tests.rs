@@ -110,7 +110,7 @@ fn newer_and_divergent_schemas_are_refused() {
         let message = Store::open(&path).unwrap_err().to_string();
         assert!(message.contains(expected) && message.contains(path.to_str().unwrap()), "{message}");
         assert_eq!(Store::open_existing(&path).unwrap_err().to_string(), message);
-        assert_eq!(fs::read(&path).unwrap(), before, "a refused file isn't touched");
+        assert_eq!(fs::read(&path).unwrap(), before, "a refused file is not touched");
     };
     check("PRAGMA user_version = 7", "has schema version 7, this speclora knows 1");
     check("UPDATE refinery_schema_history SET checksum = '1'", "its migration V1__initial is not this one's");
