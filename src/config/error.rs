@@ -52,6 +52,14 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
+    /// Two settings that cannot both hold, each as `key (where it was set)`.
+    #[error("{first} sends prompts as they are, which leaves no place for {second} (unset one of them)")]
+    RawWithSystemPrompt {
+        /// The switch.
+        first: String,
+        /// The prompt.
+        second: String,
+    },
     /// An environment variable that is not text.
     #[error("environment variable {0} is not valid UTF-8")]
     VariableNotUtf8(String),

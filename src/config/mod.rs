@@ -89,7 +89,20 @@ pub fn resolve(sources: &Sources<'_>) -> Result<(Spec, Vec<Setting>), ConfigErro
         *setting = Setting { value, origin, source, ..setting.clone() };
     }
     let spec = Spec::from_settings(&settings)?;
+    refuse_raw_with_system_prompt(&spec, &settings)?;
     Ok((spec, settings))
+}
+
+/// Raw prompts pass by the template, and so would the system prompt, in silence.
+fn refuse_raw_with_system_prompt(spec: &Spec, settings: &[Setting]) -> Result<(), ConfigError> {
+    if !spec.raw || spec.system_prompt.is_none() {
+        return Ok(());
+    }
+    let placed = |key: &str| {
+        let setting = settings.iter().find(|s| s.key == key).expect("there is a setting for each key");
+        format!("{key} ({})", setting.source.as_deref().unwrap_or("default"))
+    };
+    Err(ConfigError::RawWithSystemPrompt { first: placed("raw"), second: placed("system_prompt") })
 }
 
 /// The files that exist, the weaker first: the user's, then the given one or the project's.
