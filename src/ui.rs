@@ -42,8 +42,8 @@ pub enum OutputError {
     #[error("standard output was closed")]
     Closed,
     /// Writing failed.
-    #[error("cannot write to standard output: {0}")]
-    Write(io::Error),
+    #[error("cannot write to standard output")]
+    Write(#[source] io::Error),
 }
 
 impl From<io::Error> for OutputError {

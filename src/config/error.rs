@@ -45,7 +45,7 @@ pub enum ConfigError {
         message: String,
     },
     /// A file that cannot be read.
-    #[error("cannot read configuration file {}: {source}", .path.display())]
+    #[error("cannot read configuration file {}", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -64,8 +64,8 @@ pub enum ConfigError {
     #[error("environment variable {0} is not valid UTF-8")]
     VariableNotUtf8(String),
     /// The process has no working directory.
-    #[error("cannot find the working directory: {0}")]
-    WorkingDir(io::Error),
+    #[error("cannot find the working directory")]
+    WorkingDir(#[source] io::Error),
 }
 
 /// Names the nearest match, or where all are listed.

@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn missing_file_is_an_error_that_names_it() {
         let error = read(Input::File(Path::new("/none/prompts.txt")), io::empty()).unwrap_err();
-        assert!(error.to_string().starts_with("cannot read prompts from /none/prompts.txt: "), "{error}");
+        assert_eq!(error.to_string(), "cannot read prompts from /none/prompts.txt");
+        assert!(std::error::Error::source(&error).is_some(), "why is the cause's to say");
     }
 
     #[test]

@@ -246,6 +246,6 @@ mod tests {
         store.set_alias("best", second).unwrap();
         assert_eq!(store.alias("best").unwrap(), Some(second));
         let message = store.set_alias("best", CheckpointId(9)).unwrap_err().to_string();
-        assert_eq!(message, "no checkpoint 9 (speclora adapters list)");
+        assert_eq!(message, "no checkpoint 9 (the table checkpoints of the database lists them)");
     }
 }

@@ -86,16 +86,16 @@ pub enum Error {
         migration: String,
     },
     /// A migration failed; the file is as it was.
-    #[error("cannot bring {} to this speclora's schema (the file is unchanged): {source}", path.display())]
+    #[error("cannot bring {} to this speclora's schema (the file is unchanged): {cause}", path.display())]
     Migration {
         /// The file.
         path: PathBuf,
-        /// What the migration ran into.
-        source: refinery::Error,
+        /// What the migration ran into, in SQLite's words: refinery says them again at every level of its error.
+        cause: String,
     },
     /// The copy that must be made before a migration could not be made.
     #[error(
-        "cannot keep a copy of {} as {} before its upgrade (make room, or move it): {source}",
+        "cannot keep a copy of {} as {} before its upgrade (make room, or move it)",
         path.display(),
         copy.display()
     )]
@@ -138,7 +138,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The file is damaged.
-    #[error("{} is damaged (sqlite3 {0} .recover may save what is left): {source}", path.display())]
+    #[error("{} is damaged (sqlite3 {0} .recover may save what is left)", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -146,7 +146,7 @@ pub enum Error {
         source: rusqlite::Error,
     },
     /// SQLite refused, in a way that has no better name here.
-    #[error("{}: {source}", path.display())]
+    #[error("{} did not take a statement", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
@@ -195,7 +195,7 @@ pub enum Error {
     },
 
     /// There is no such checkpoint.
-    #[error("no checkpoint {0} (speclora adapters list)")]
+    #[error("no checkpoint {0} (the table checkpoints of the database lists them)")]
     NoCheckpoint(CheckpointId),
     /// An adapter's bytes are not what its hash says.
     #[error("adapter {origin} is damaged: its SHA-256 is {found}, not {expected} (import it again)")]

@@ -271,7 +271,7 @@ mod tests {
         let run = store.begin_run(&sample::run(1)).unwrap();
         let generation = sample::generation(sample::slot(0, Mode::TargetOnly, 0), vec![1], 1.0, &[]);
         store.record_generation(run, &generation).unwrap();
-        let twice = store.record_generation(run, &generation).unwrap_err().to_string();
+        let twice = sample::message(store.record_generation(run, &generation).unwrap_err());
         assert!(twice.contains("UNIQUE constraint failed"), "{twice}");
 
         store.finish_run(run, &RunEnd::Completed).unwrap();

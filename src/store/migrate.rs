@@ -127,7 +127,11 @@ fn migration_error(error: refinery::Error, path: &Path) -> Error {
             return known;
         }
     }
-    Error::Migration { path: path.to_owned(), source: error }
+    let cause = match error.kind() {
+        Kind::Connection(_, source) => source.to_string(),
+        _ => error.to_string(),
+    };
+    Error::Migration { path: path.to_owned(), cause }
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ fn failed_upgrade_leaves_the_file_as_it_was() {
     let mut connection = Connection::open(&path).unwrap();
     let before = schema(&connection);
     let next = "CREATE TABLE extras (id INTEGER PRIMARY KEY) STRICT; SELECT nonsense;";
-    let message = upgrade_with(&mut connection, &path, runner_with(next)).unwrap_err().to_string();
+    let message = sample::message(upgrade_with(&mut connection, &path, runner_with(next)).unwrap_err());
     assert!(message.contains("nonsense") && message.contains("unchanged"), "{message}");
     assert_eq!(schema(&connection), before);
     assert_eq!(version(&connection).unwrap(), 1);
