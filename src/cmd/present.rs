@@ -21,6 +21,17 @@ pub(super) fn summaries(metrics: &[ModeMetrics]) -> Vec<ModeSummary> {
         num_prompts: m.num_prompts as i64,
         min_tokens_per_second: m.min_tokens_per_second,
         max_tokens_per_second: m.max_tokens_per_second,
+        median_tokens_per_second: m.median_tokens_per_second,
+        median_time_to_last_token: m.median_time_to_last_token,
+        median_acceptance_rate: m.median_acceptance_rate,
+        avg_decode_tokens_per_second: m.avg_decode_tokens_per_second,
+        acceptance_rate: m.acceptance_rate,
+        mean_acceptance_length: m.mean_acceptance_length,
+        speedup: m.speedup,
+        tokens_per_second_gain: m.tokens_per_second_gain,
+        acceptance_rate_gain: m.acceptance_rate_gain,
+        num_compared: m.num_compared as i64,
+        num_lossless: m.num_lossless as i64,
     };
     metrics.iter().map(summary).collect()
 }

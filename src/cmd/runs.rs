@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::context::{Context, select_run};
 use super::present::{self, Shown, chosen_grid, whole_grid};
 use crate::record::RunId;
-use crate::report::{Cell, Column, Format, Grid, Style, comparison_lines, summary_grid};
+use crate::report::{Cell, Column, Format, Grid, Style, comparison_lines, details_grid, summary_grid};
 use crate::store::{Rows, Store, Value};
 
 /// Arguments of `speclora runs`.
@@ -127,6 +127,7 @@ fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
     add("Models", chosen_grid(&models, &MODELS));
     add("Settings", chosen_grid(&settings, &SETTINGS));
     add("Summary", summary_grid(&summaries));
+    add("Beside the means over prompts", details_grid(&summaries));
     add("Acceptance by position in the draft", chosen_grid(&positions, &POSITIONS));
     add("Failed generations", whole_grid(&errors));
     let lines: String = comparison_lines(&summaries).iter().map(|line| format!("{line}\n")).collect();

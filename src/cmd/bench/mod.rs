@@ -10,7 +10,7 @@ use clap::Args;
 use super::context::Context;
 use super::present;
 use crate::config::Overrides;
-use crate::record::{Mode, RunId};
+use crate::record::RunId;
 use crate::report::{Format, Grid, comparison_lines, summary_grid};
 use crate::store::{ModeMetrics, Store};
 
@@ -163,23 +163,12 @@ fn print_summary(store: &Store, run: RunId, context: &Context) -> anyhow::Result
     match context.format() {
         Format::Json => context.ui.data(&present::bench_export(store, run)?.to_json())?,
         Format::Table | Format::Md => {
-            let lines = comparison_lines(&summaries).into_iter().chain(lossless_lines(&metrics));
-            let lines: String = lines.map(|line| format!("{line}\n")).collect();
+            let lines: String = comparison_lines(&summaries).iter().map(|line| format!("{line}\n")).collect();
             context.ui.data(&format!("{}\n{lines}", grid.render(context.format())))?;
         }
         Format::Jsonl | Format::Csv => context.print(&grid)?,
     }
     Ok(())
-}
-
-/// Whether outputs equal target-only's, token for token, by mode.
-fn lossless_lines(metrics: &[ModeMetrics]) -> impl Iterator<Item = String> {
-    metrics.iter().filter(|m| m.mode != Mode::TargetOnly && m.num_compared > 0).map(|m| {
-        let ModeMetrics { mode, num_compared, num_lossless, .. } = m;
-        format!(
-            "Lossless: {num_lossless} of {num_compared} {mode} outputs equal target_only's, token for token"
-        )
-    })
 }
 
 /// A bench with failed generations, or with outputs that differ, did not go well, and its exit code says so.
