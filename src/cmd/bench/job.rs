@@ -40,7 +40,7 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<(Store, R
     let cancel = interrupt::listen()?;
     let workload = Workload { prompts: &new_run.prompts, modes: &spec.modes };
     let mut generator =
-        ModelGenerator::new(&pair, adapter.as_ref(), generator_settings(&spec), &workload, cancel)?;
+        ModelGenerator::new(&pair, adapter.as_ref(), generator_settings(&spec), &workload, &cancel)?;
 
     let run = match run {
         Some(run) => {
