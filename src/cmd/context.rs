@@ -3,18 +3,61 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::Args;
 
 use super::UsageError;
-use crate::cli::GlobalArgs;
 use crate::config::{self, Overrides, Sources, Spec};
 use crate::engine::files::HashMemo;
 use crate::record::{RunId, Setting};
 use crate::report::{Format, Grid};
 use crate::store::Store;
-use crate::ui::Ui;
+use crate::ui::{Color, Ui, Verbosity};
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Database file [default: the nearest speclora.db in this folder or a parent, else ./speclora.db]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub db: Option<String>,
+    /// Configuration file, instead of the nearest speclora.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How data is written to standard output [default: table]
+    #[arg(long, global = true, value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
+    /// Short for --format json
+    #[arg(long, global = true, conflicts_with = "format")]
+    pub json: bool,
+    /// When messages are coloured
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: Color,
+    /// Says only warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Says details
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+impl GlobalArgs {
+    /// The format that was asked for, if any.
+    pub fn format(&self) -> Option<Format> {
+        if self.json { Some(Format::Json) } else { self.format }
+    }
+
+    /// How much to say.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
 
 /// The terminal and the global flags.
-pub(super) struct Context {
+pub(crate) struct Context {
     pub(super) ui: Ui,
     pub(super) global: GlobalArgs,
 }

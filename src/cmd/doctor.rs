@@ -26,7 +26,7 @@ enum Finding {
 }
 
 /// Runs the command.
-pub(super) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
     let (spec, settings) = context.resolve(Overrides::NONE)?;
     let decided = settings.iter().filter(|setting| setting.source.is_some()).count();
     let database = context.database_path(&spec)?;

@@ -29,7 +29,7 @@ struct InspectArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &ModelsArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ModelsArgs, context: &Context) -> anyhow::Result<()> {
     let ModelsCommand::Inspect(args) = &args.command;
     let (spec, _) = context.resolve(Overrides::NONE)?;
     let model = Identified::open(&find_model(&args.model, &spec)?, &mut NoMemo)?;

@@ -40,7 +40,7 @@ struct ShowArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &RunsArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(args: &RunsArgs, context: &Context) -> anyhow::Result<()> {
     let store = context.open_store()?;
     match &args.command {
         RunsCommand::List(args) => list(args, &store, context),

@@ -141,7 +141,7 @@ impl BenchArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
     let job = match &args.resume {
         Some(selector) => prepare::resumed(selector, args, context)?,
         None => prepare::fresh(args, context)?,
