@@ -10,7 +10,7 @@ use crate::config::{self, Overrides, Sources, Spec};
 use crate::engine::files::HashMemo;
 use crate::record::{RunId, Setting};
 use crate::report::{Format, Grid};
-use crate::store::Store;
+use crate::store::{FileStamp, Store};
 use crate::ui::{Color, Ui, Verbosity};
 
 /// Flags that every command takes.
@@ -123,16 +123,41 @@ pub(super) fn select_run(store: &Store, words: &[String]) -> anyhow::Result<RunI
     Ok(store.resolve_run(selector)?)
 }
 
-/// Remembers the hashes of model files in the database.
-pub(super) struct StoredHashes<'a>(pub(super) &'a mut Store);
+/// Remembers the hashes of model files, where there is a database, and says when one takes a while.
+pub(super) struct FileHashes<'a> {
+    pub(super) store: Option<&'a mut Store>,
+    pub(super) ui: &'a Ui,
+}
 
-impl HashMemo for StoredHashes<'_> {
+impl FileHashes<'_> {
+    /// Files of this size take about a second to hash.
+    const SLOW_BYTES: u64 = 256 << 20;
+
+    fn known(&self, stamp: &FileStamp) -> Option<String> {
+        self.store.as_ref()?.file_hash(stamp).unwrap_or_else(|error| {
+            self.ui.detail(format!("{} is hashed again: {error}", stamp.path.display()));
+            None
+        })
+    }
+}
+
+impl HashMemo for FileHashes<'_> {
     fn get(&mut self, path: &Path, size_bytes: u64, mtime_ns: i64) -> Option<String> {
-        self.0.file_hash(path, size_bytes, mtime_ns).ok().flatten()
+        let known = self.known(&FileStamp { path, size_bytes, mtime_ns });
+        if known.is_none() && size_bytes >= Self::SLOW_BYTES {
+            let gigabytes = size_bytes as f64 / 1e9;
+            let once = if self.store.is_some() { ", once" } else { "" };
+            self.ui.status(format!("hashing {} ({gigabytes:.1} GB){once}", path.display()));
+        }
+        known
     }
 
     fn put(&mut self, path: &Path, size_bytes: u64, mtime_ns: i64, sha256: &str) {
+        let stamp = FileStamp { path, size_bytes, mtime_ns };
+        let stored = self.store.as_mut().map(|store| store.remember_file_hash(&stamp, sha256));
         // A hash that is not remembered is computed again; nothing else depends on it.
-        let _ = self.0.remember_file_hash(path, size_bytes, mtime_ns, sha256);
+        if let Some(Err(error)) = stored {
+            self.ui.detail(format!("the hash of {} is not remembered: {error}", path.display()));
+        }
     }
 }

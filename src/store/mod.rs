@@ -40,6 +40,7 @@ pub use checkpoints::Checkpoint;
 pub use error::{Error, Result};
 pub use generations::SlotKey;
 pub use metrics::{ModeMetrics, PositionAcceptance, PromptMetrics, PromptSpeedup};
+pub use models::FileStamp;
 pub use process::HEARTBEAT_TIMEOUT_MS;
 pub use queries::{Query, Rows};
 pub use runs::RunEnd;

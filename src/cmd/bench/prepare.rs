@@ -10,7 +10,7 @@ use super::BenchArgs;
 use super::job::Job;
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
-use crate::cmd::context::{Context, StoredHashes, find_model, select_run};
+use crate::cmd::context::{Context, FileHashes, find_model, select_run};
 use crate::config::{Overrides, Spec};
 use crate::engine::adapter::read_peft_folder;
 use crate::engine::pair::Identified;
@@ -139,7 +139,7 @@ fn parse_tag(tag: &str) -> anyhow::Result<(String, String)> {
 
 fn identify(path: &Path, store: &mut Store, context: &Context) -> anyhow::Result<Identified> {
     context.ui.detail(format!("reading {}", path.display()));
-    Ok(Identified::open(path, &mut StoredHashes(store))?)
+    Ok(Identified::open(path, &mut FileHashes { store: Some(store), ui: &context.ui })?)
 }
 
 /// Opens a model of an earlier run, which must be the same still.
