@@ -1,6 +1,5 @@
 //! From stored rows to what the renderers take.
 
-use anyhow::Context as _;
 use serde_json::{Map, json};
 
 use crate::config::Spec;
@@ -8,7 +7,7 @@ use crate::record::{Role, RunId};
 use crate::report::{
     BenchExport, Cell, Column, Grid, Metadata, ModeFigures, ModeSummary, PromptFigures, Style,
 };
-use crate::store::{ModeMetrics, Rows, Store, Value};
+use crate::store::{Hex, ModeMetrics, Rows, Store, Value};
 
 /// A run's modes, as the console summary shows them.
 pub(super) fn summaries(metrics: &[ModeMetrics]) -> Vec<ModeSummary> {
@@ -81,15 +80,9 @@ pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExp
 /// The start of a run, UTC.
 fn started_at(store: &Store, run: RunId) -> anyhow::Result<String> {
     let rows = store.query("run_show", &[(":run_id", run.into())])?;
-    text(&rows, "started_at").context("the run has no start")
-}
-
-/// The text in a column of the first row, if there is one.
-pub(super) fn text(rows: &Rows, column: &str) -> Option<String> {
-    let index = rows.columns.iter().position(|name| name == column)?;
-    match rows.rows.first()?.get(index)? {
-        Value::Text(text) => Some(text.clone()),
-        _ => None,
+    match rows.get(0, "started_at") {
+        Some(Value::Text(text)) => Ok(text.clone()),
+        _ => anyhow::bail!("run {run} has no start"),
     }
 }
 
@@ -123,6 +116,6 @@ fn cell(value: &Value, style: Style) -> Cell {
         Value::Integer(number) => Cell::Integer(*number),
         Value::Real(number) => Cell::float(Some(*number), style),
         Value::Text(text) => Cell::Text(text.clone()),
-        Value::Blob(bytes) => Cell::Text(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+        Value::Blob(bytes) => Cell::Text(Hex(bytes).to_string()),
     }
 }

@@ -39,12 +39,12 @@ use rusqlite::{Connection, Transaction};
 pub use checkpoints::Checkpoint;
 pub use error::{Error, Result};
 pub use generations::SlotKey;
-pub use metrics::{ModeMetrics, PositionAcceptance, PromptMetrics, PromptSpeedup};
+pub use metrics::ModeMetrics;
 pub use models::FileStamp;
 pub use process::HEARTBEAT_TIMEOUT_MS;
-pub use queries::{Query, Rows};
+pub use queries::Rows;
 pub use runs::RunEnd;
-pub use value::Value;
+pub use value::{Hex, Value};
 
 /// An open database.
 ///

@@ -81,7 +81,8 @@ impl Serialize for Value {
 }
 
 /// Bytes, written in lower-case hex.
-struct Hex<'a>(&'a [u8]);
+#[derive(Debug, Clone, Copy)]
+pub struct Hex<'a>(pub &'a [u8]);
 
 impl Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
