@@ -22,8 +22,8 @@ CREATE TABLE environments (
     os               TEXT,
     kernel           TEXT,
     cpu_model        TEXT,
-    num_cpus         INTEGER NOT NULL CHECK (num_cpus >= 1),
-    memory_bytes     INTEGER NOT NULL CHECK (memory_bytes >= 0),
+    num_cpus         INTEGER CHECK (num_cpus >= 1),
+    memory_bytes     INTEGER CHECK (memory_bytes >= 1),
     engine           TEXT    NOT NULL,
     speclora_version TEXT    NOT NULL,
     git_commit       TEXT,
@@ -142,7 +142,8 @@ CREATE INDEX aliases_by_checkpoint ON aliases (checkpoint_id);
 
 -- One execution of a command that measures. `id` is what people type and is never given twice; `uid` holds across
 -- databases. `kind` is the command's name; which there are is the program's affair, so that a new one needs no new table.
--- A run whose process died stays 'running': see the view `run_states`.
+-- A run whose process died stays 'running': see the view `run_states`. `environment_id` is where it is measured now, or
+-- was last: one that is taken up again may go on elsewhere, and each generation keeps its own.
 CREATE TABLE runs (
     id                      INTEGER PRIMARY KEY AUTOINCREMENT,
     uid                     TEXT    NOT NULL UNIQUE CHECK (length(uid) = 36),
@@ -228,6 +229,7 @@ CREATE INDEX run_notes_by_run ON run_notes (run_id);
 CREATE TABLE generations (
     id                     INTEGER PRIMARY KEY,
     run_id                 INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    environment_id         INTEGER NOT NULL REFERENCES environments (id) ON DELETE RESTRICT,
     prompt_index           INTEGER NOT NULL,
     mode                   TEXT    NOT NULL REFERENCES modes (mode) ON DELETE RESTRICT,
     iteration              INTEGER NOT NULL CHECK (iteration >= 0),
@@ -280,6 +282,7 @@ CREATE TABLE generations (
         END
     )
 ) STRICT;
+CREATE INDEX generations_by_environment ON generations (environment_id);
 CREATE INDEX generations_by_checkpoint ON generations (checkpoint_id) WHERE checkpoint_id IS NOT NULL;
 
 -- One round of speculation: what the draft proposed, how much of it the target accepted, what entered the output (the

@@ -1,5 +1,6 @@
 //! What every command is given: the terminal and the global flags.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -89,6 +90,15 @@ impl Context {
     /// Writes a listing to standard output.
     pub(super) fn print(&self, grid: &Grid) -> anyhow::Result<()> {
         Ok(self.ui.data(&grid.render(self.format()))?)
+    }
+
+    /// Finds out, before hours of work, whether a file can be written; it is left as it is. `-` always can.
+    pub(super) fn check_writable(&self, path: &Path) -> anyhow::Result<()> {
+        if path != Path::new("-") {
+            let opened = OpenOptions::new().append(true).create(true).open(path);
+            opened.with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
     }
 
     /// Writes text to a file, or to standard output for `-`.

@@ -32,16 +32,13 @@ mod summaries;
 mod value;
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Transaction};
 
-pub use checkpoints::Checkpoint;
 pub use error::{Error, Result};
 pub use generations::SlotKey;
 pub use metrics::ModeMetrics;
 pub use models::FileStamp;
-pub use process::HEARTBEAT_TIMEOUT_MS;
 pub use queries::Rows;
 pub use runs::RunEnd;
 pub use value::{Hex, Value};
@@ -93,10 +90,4 @@ impl Store {
         self.read(|connection| Ok(connection.pragma_update(None, "synchronous", "NORMAL")?))?;
         written
     }
-}
-
-/// Milliseconds since 1970-01-01 UTC.
-fn now_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
