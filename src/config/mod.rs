@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 
 pub use self::error::ConfigError;
-pub use self::key::{Key, Kind};
+pub use self::key::Key;
 pub use self::layer::Overrides;
 pub use self::locate::{find_database, find_model};
 pub use self::spec::{KEYS, Spec};

@@ -1,6 +1,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
+use super::key::Kind;
 use super::*;
 use crate::record::{Mode, Origin};
 
