@@ -4,7 +4,8 @@
 --   * Counts, monotonic nanoseconds, token ids and hashes are stored; ratios are views at the end of this file.
 --   * `…_at_ms` is UTC, in milliseconds since 1970-01-01; `…_ns` is a duration; hashes are lower-case hex SHA-256.
 --   * NULL means "there is none": never 0, never NaN. What may be NULL says so; the rest is NOT NULL.
---   * Deleting a run takes with it what only it owns (CASCADE); what runs share can't be deleted under them (RESTRICT).
+--   * Deleting a run takes with it what only it owns (CASCADE); what runs share cannot be deleted under them
+--     (RESTRICT).
 --
 -- Beside the file's history in `refinery_schema_history`, every migration ends by setting `user_version` to its own
 -- number, inside its transaction, so that any SQLite program can tell the version.
@@ -21,8 +22,8 @@ CREATE TABLE environments (
     os               TEXT,
     kernel           TEXT,
     cpu_model        TEXT,
-    num_cpus         INTEGER NOT NULL CHECK (num_cpus >= 1),
-    memory_bytes     INTEGER NOT NULL CHECK (memory_bytes >= 0),
+    num_cpus         INTEGER CHECK (num_cpus >= 1),
+    memory_bytes     INTEGER CHECK (memory_bytes >= 1),
     engine           TEXT    NOT NULL,
     speclora_version TEXT    NOT NULL,
     git_commit       TEXT,
@@ -54,7 +55,7 @@ CREATE TABLE model_files (
     PRIMARY KEY (model_id, name)
 ) STRICT, WITHOUT ROWID;
 
--- A memo, not a record: hashing gigabytes takes seconds, so a file whose size and time are unchanged isn't hashed
+-- A memo, not a record: hashing gigabytes takes seconds, so a file whose size and time are unchanged is not hashed
 -- again.
 CREATE TABLE file_hashes (
     path       TEXT    PRIMARY KEY,
@@ -141,7 +142,8 @@ CREATE INDEX aliases_by_checkpoint ON aliases (checkpoint_id);
 
 -- One execution of a command that measures. `id` is what people type and is never given twice; `uid` holds across
 -- databases. `kind` is the command's name; which there are is the program's affair, so that a new one needs no new table.
--- A run whose process died stays 'running': see the view `run_states`.
+-- A run whose process died stays 'running': see the view `run_states`. `environment_id` is where it is measured now, or
+-- was last: one that is taken up again may go on elsewhere, and each generation keeps its own.
 CREATE TABLE runs (
     id                      INTEGER PRIMARY KEY AUTOINCREMENT,
     uid                     TEXT    NOT NULL UNIQUE CHECK (length(uid) = 36),
@@ -157,7 +159,7 @@ CREATE TABLE runs (
     ended_at_ms             INTEGER,
     -- Last sign of life, and who gave it: a process id means something within one boot and one pid namespace alone
     -- (`boot_id` names both), and is given again to others, so that the process's start (in clock ticks after boot)
-    -- is kept too. NULL where the system doesn't tell.
+    -- is kept too. NULL where the system does not tell.
     heartbeat_at_ms         INTEGER NOT NULL,
     pid                     INTEGER NOT NULL,
     boot_id                 TEXT,
@@ -227,6 +229,7 @@ CREATE INDEX run_notes_by_run ON run_notes (run_id);
 CREATE TABLE generations (
     id                     INTEGER PRIMARY KEY,
     run_id                 INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    environment_id         INTEGER NOT NULL REFERENCES environments (id) ON DELETE RESTRICT,
     prompt_index           INTEGER NOT NULL,
     mode                   TEXT    NOT NULL REFERENCES modes (mode) ON DELETE RESTRICT,
     iteration              INTEGER NOT NULL CHECK (iteration >= 0),
@@ -279,6 +282,7 @@ CREATE TABLE generations (
         END
     )
 ) STRICT;
+CREATE INDEX generations_by_environment ON generations (environment_id);
 CREATE INDEX generations_by_checkpoint ON generations (checkpoint_id) WHERE checkpoint_id IS NOT NULL;
 
 -- One round of speculation: what the draft proposed, how much of it the target accepted, what entered the output (the
@@ -323,7 +327,7 @@ CREATE TABLE mode_summaries (
 -- Views: what the numbers mean. Core SQL alone, so that any SQLite program can read them.
 ---------------------------------------------------------------------------------------------------------------------
 
--- How each run stands. 'crashed': stored as running, but silent for ten minutes. SQL can't ask for a process; speclora
+-- How each run stands. 'crashed': stored as running, but silent for ten minutes. SQL cannot ask for a process; speclora
 -- does, and so knows of a crash at once where the run was on this machine.
 CREATE VIEW run_states AS
 SELECT

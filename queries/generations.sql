@@ -7,6 +7,7 @@
 SELECT
     g.run_id,
     g.id AS generation_id,
+    g.environment_id,
     g.exec_order,
     g.prompt_index,
     g.mode,

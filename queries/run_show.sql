@@ -3,6 +3,8 @@
 -- :run_id           the run
 -- :crashed_run_ids  the running ones whose process is known to be gone, as a JSON list; NULL: go by their silence
 --                   (view run_states)
+--
+-- Machine and program are those that measure now, or did last; num_environments says how many took part.
 SELECT
     r.id AS run_id,
     r.uid,
@@ -35,6 +37,7 @@ SELECT
         SELECT group_concat(n.text, char(10))
         FROM (SELECT text FROM run_notes WHERE run_id = r.id ORDER BY id) AS n
     ) AS notes,
+    (SELECT count(DISTINCT g.environment_id) FROM generations AS g WHERE g.run_id = r.id) AS num_environments,
     e.hostname,
     e.os,
     e.kernel,

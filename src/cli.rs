@@ -1,12 +1,10 @@
-//! The command line: global flags and the list of commands. Each command's own arguments stand beside its handler.
+//! The command line: the list of commands. Each command's arguments stand beside its handler, in [`cmd`].
 
-use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-use crate::cmd;
-use crate::report::Format;
-use crate::ui::{Color, Verbosity};
+use crate::cmd::{self, GlobalArgs};
 
 /// Speculative decoding with a LoRA-adapted draft, measured and stored in one SQLite file.
 #[derive(Debug, Parser)]
@@ -20,46 +18,17 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Flags that every command takes.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
-pub struct GlobalArgs {
-    /// Database file [default: the nearest speclora.db in this folder or a parent, else ./speclora.db]
-    #[arg(long, global = true, value_name = "PATH")]
-    pub db: Option<String>,
-    /// Configuration file, instead of the nearest speclora.toml
-    #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// How data is written to standard output [default: table]
-    #[arg(long, global = true, value_name = "FORMAT", value_enum)]
-    pub format: Option<Format>,
-    /// Short for --format json
-    #[arg(long, global = true, conflicts_with = "format")]
-    pub json: bool,
-    /// When messages are coloured
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
-    pub color: Color,
-    /// Says only warnings and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Says details
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
-}
-
-impl GlobalArgs {
-    /// The format that was asked for, if any.
-    pub fn format(&self) -> Option<Format> {
-        if self.json { Some(Format::Json) } else { self.format }
-    }
-
-    /// How much to say.
-    pub fn verbosity(&self) -> Verbosity {
-        match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (_, true) => Verbosity::Verbose,
-            _ => Verbosity::Normal,
-        }
+impl Cli {
+    /// Runs the command and says how it ended.
+    pub fn run(self) -> ExitCode {
+        cmd::run(self.global, |context| match &self.command {
+            Command::Bench(args) => cmd::bench::run(args, context),
+            Command::Runs(args) => cmd::runs::run(args, context),
+            Command::Export(args) => cmd::export::run(args, context),
+            Command::Models(args) => cmd::models::run(args, context),
+            Command::Config(args) => cmd::config::run(args, context),
+            Command::Doctor(args) => cmd::doctor::run(args, context),
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The machine and the program: what a run stores about where it was measured.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use crate::record::Environment;
@@ -39,12 +41,34 @@ pub fn num_physical_cores() -> u32 {
     cores.try_into().unwrap_or(u32::MAX)
 }
 
-/// What tells this boot of the machine from any other, so that a process id of an earlier one is known to be dead.
-///
-/// Only Linux has it.
-pub fn boot_id() -> Option<String> {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+/// The machine's clock: milliseconds since 1970-01-01 UTC.
+pub fn now_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Names what of machine and program differs, so that figures measured in both can hardly be compared:
+/// `cpu_model was A, is B`.
+pub fn differences(before: &Environment, now: &Environment) -> Vec<String> {
+    let facts = |environment: &Environment| {
+        let commit = environment.git_commit.as_ref().map(|commit| match environment.git_dirty {
+            Some(true) => format!("{commit} with changes"),
+            _ => commit.clone(),
+        });
+        [
+            ("hostname", environment.hostname.clone()),
+            ("cpu_model", environment.cpu_model.clone()),
+            ("engine", Some(environment.engine.clone())),
+            ("speclora_version", Some(environment.speclora_version.clone())),
+            ("git_commit", commit),
+        ]
+    };
+    let said = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
+    let pairs = facts(before).into_iter().zip(facts(now));
+    pairs
+        .filter(|((_, before), (_, now))| before != now)
+        .map(|((name, before), (_, now))| format!("{name} was {}, is {}", said(before), said(now)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -67,7 +91,21 @@ mod tests {
     }
 
     #[test]
-    fn boot_id_is_stable() {
-        assert_eq!(boot_id(), boot_id());
+    fn differences_are_named_with_both_values() {
+        let now = Environment { git_commit: Some("c0ffee".to_owned()), ..collect("candle-cpu 0.11.1") };
+        assert_eq!(differences(&now, &now), Vec::<String>::new());
+        let before = Environment {
+            hostname: Some("elsewhere".to_owned()),
+            engine: "candle-cpu 0.1".to_owned(),
+            git_commit: None,
+            ..now.clone()
+        };
+        let now = Environment { hostname: None, git_dirty: Some(true), ..now };
+        let expected = [
+            "hostname was elsewhere, is unknown",
+            "engine was candle-cpu 0.1, is candle-cpu 0.11.1",
+            "git_commit was unknown, is c0ffee with changes",
+        ];
+        assert_eq!(differences(&before, &now), expected);
     }
 }

@@ -38,15 +38,15 @@
 //! - **slot**: one place in a run's plan; **warm-up**: a generation that counts in no figure.
 //! - **TTFT**, **TTLT**: time to first and to last token, from the request.
 
-pub mod bench;
+pub(crate) mod bench;
 pub mod cli;
 pub mod cmd;
-pub mod config;
+pub(crate) mod config;
 pub mod engine;
-pub mod environment;
-pub mod hash;
-pub mod prompts;
+pub(crate) mod environment;
+pub(crate) mod hash;
+pub(crate) mod prompts;
 pub mod record;
-pub mod report;
-pub mod store;
-pub mod ui;
+pub(crate) mod report;
+pub(crate) mod store;
+pub(crate) mod ui;

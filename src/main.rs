@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    speclora::cmd::run(speclora::cli::Cli::parse())
+    speclora::cli::Cli::parse().run()
 }

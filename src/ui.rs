@@ -42,8 +42,8 @@ pub enum OutputError {
     #[error("standard output was closed")]
     Closed,
     /// Writing failed.
-    #[error("cannot write to standard output: {0}")]
-    Write(io::Error),
+    #[error("cannot write to standard output")]
+    Write(#[source] io::Error),
 }
 
 impl From<io::Error> for OutputError {
@@ -93,7 +93,7 @@ impl Ui {
     /// Writes data to standard output, byte for byte.
     ///
     /// # Errors
-    /// The reader went away, or writing failed.
+    /// If the reader went away, or writing failed.
     pub fn data(&self, text: &str) -> Result<(), OutputError> {
         self.bars.suspend(|| {
             let mut stdout = self.stdout.lock().expect("no writer panics");
@@ -137,22 +137,9 @@ impl Ui {
     ///
     /// It is drawn only when it is told of progress, so that nothing runs beside a measurement.
     pub fn progress(&self, label: &str, num_items: u64) -> Progress {
-        self.bar(label, num_items, "{prefix} {bar:30} {pos}/{len} · {elapsed}{left} {msg}")
-    }
-
-    /// Shows progress through a number of bytes; the bar vanishes when it is dropped.
-    pub fn byte_progress(&self, label: &str, num_bytes: u64) -> Progress {
-        self.bar(
-            label,
-            num_bytes,
-            "{prefix} {bar:30} {binary_bytes}/{binary_total_bytes} · {binary_bytes_per_sec}{left} {msg}",
-        )
-    }
-
-    fn bar(&self, label: &str, length: u64, template: &str) -> Progress {
-        let style = ProgressStyle::with_template(template).expect("the template is well formed");
-        let style = style.with_key("left", write_time_left);
-        let bar = self.bars.add(ProgressBar::new(length).with_style(style).with_prefix(label.to_owned()));
+        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} · {elapsed}{left} {msg}");
+        let style = style.expect("the template is well formed").with_key("left", write_time_left);
+        let bar = self.bars.add(ProgressBar::new(num_items).with_style(style).with_prefix(label.to_owned()));
         bar.tick();
         Progress(bar)
     }
@@ -175,7 +162,7 @@ impl Ui {
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// Goes on by so many items or bytes.
+    /// Goes on by so many items.
     pub fn advance(&self, count: u64) {
         self.0.inc(count);
     }
@@ -296,7 +283,6 @@ mod tests {
         progress.advance(1);
         ui.note("between");
         drop(progress);
-        ui.byte_progress("hash", 10).advance(10);
         assert!(stderr.text().ends_with("between\n") && stderr.text().lines().count() == 1);
     }
 }

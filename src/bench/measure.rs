@@ -1,6 +1,7 @@
 //! Carries out a plan, one generation after another.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::error::Error as StdError;
+use std::iter;
 
 use super::plan::generation_seed;
 use crate::engine::{self, Error};
@@ -29,56 +30,94 @@ pub struct GenerateOptions {
     pub token_limit: Option<usize>,
 }
 
-/// What stays the same over a run.
-#[derive(Debug, Clone, Copy)]
-pub struct MeasureContext<'a> {
+/// What a run is measured with.
+pub struct Measurement<'a> {
+    /// Answers the prompts.
+    pub generator: &'a mut dyn Generate,
     /// The run's prompts.
     pub prompts: &'a [Prompt],
     /// The run's seed.
     pub seed: u64,
     /// The adapter of `spec_lora`.
     pub checkpoint_id: Option<CheckpointId>,
+    /// Reads the machine's clock, in milliseconds since 1970-01-01 UTC.
+    pub now_ms: fn() -> i64,
     /// Reads the machine's load average.
     pub load_average: fn() -> Option<f64>,
 }
 
-/// Runs `slots` in order and hands each generation to `on_generation` as it ends. A prompt that fails is a generation
-/// with an error, and the next one follows.
-///
-/// # Errors
-/// The first error of `on_generation`, or [`Error::Cancelled`] when the user asks to stop.
-pub fn measure<E: From<Error>>(
-    slots: &[Slot],
-    context: &MeasureContext,
-    generator: &mut dyn Generate,
-    mut on_generation: impl FnMut(Generation) -> Result<(), E>,
-) -> Result<(), E> {
-    for &slot in slots {
-        let seed = generation_seed(context.seed, &slot);
-        let options =
-            GenerateOptions { mode: slot.mode, seed, token_limit: slot.is_warmup.then_some(WARMUP_TOKENS) };
-        let started_at_ms = unix_milliseconds();
-        let load_average = (context.load_average)();
-        let outcome = match generator.generate(&context.prompts[slot.prompt_index as usize], options) {
-            Err(Error::Cancelled) => return Err(Error::Cancelled.into()),
-            outcome => outcome.map_err(|error| error.to_string()),
-        };
-        on_generation(Generation {
-            slot,
-            checkpoint_id: context.checkpoint_id.filter(|_| slot.mode == Mode::SpecLora),
-            seed,
-            started_at_ms,
-            load_average,
-            outcome,
-        })?;
-    }
-    Ok(())
+/// What happens while a run is measured.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A generation begins.
+    Started(Slot),
+    /// A generation has ended, well or not.
+    Ended(Generation),
 }
 
-/// Milliseconds since 1970-01-01 UTC.
-fn unix_milliseconds() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+impl Measurement<'_> {
+    /// Runs `slots` in order and tells of each generation as it begins and as it ends. A prompt that fails is a generation
+    /// with an error, and the next one follows.
+    ///
+    /// # Errors
+    /// If `on_event` fails, with its error; if the user asks to stop, [`Error::Cancelled`].
+    pub fn measure<E: From<Error>>(
+        &mut self,
+        slots: &[Slot],
+        mut on_event: impl FnMut(Event) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for &slot in slots {
+            on_event(Event::Started(slot))?;
+            let started_at_ms = (self.now_ms)();
+            let load_average = (self.load_average)();
+            let outcome = match self.answer(slot) {
+                Err(Error::Cancelled) => return Err(Error::Cancelled.into()),
+                outcome => outcome.map_err(|error| with_causes(&error)),
+            };
+            on_event(Event::Ended(Generation {
+                slot,
+                checkpoint_id: self.checkpoint_id.filter(|_| slot.mode == Mode::SpecLora),
+                seed: generation_seed(self.seed, &slot),
+                started_at_ms,
+                load_average,
+                outcome,
+            }))?;
+        }
+        Ok(())
+    }
+
+    /// Runs warm-ups once more, and forgets what they give: a run that is taken up again has their rows already.
+    ///
+    /// # Errors
+    /// If `on_start` fails, with its error; if the user asks to stop, [`Error::Cancelled`].
+    pub fn warm_again<E: From<Error>>(
+        &mut self,
+        warmups: &[Slot],
+        mut on_start: impl FnMut(Slot) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for &slot in warmups {
+            on_start(slot)?;
+            if let Err(Error::Cancelled) = self.answer(slot) {
+                return Err(Error::Cancelled.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, slot: Slot) -> engine::Result<Completion> {
+        let options = GenerateOptions {
+            mode: slot.mode,
+            seed: generation_seed(self.seed, &slot),
+            token_limit: slot.is_warmup.then_some(WARMUP_TOKENS),
+        };
+        self.generator.generate(&self.prompts[slot.prompt_index as usize], options)
+    }
+}
+
+/// An error's message and those of its causes: a row has no other place for them.
+fn with_causes(error: &Error) -> String {
+    let errors = iter::successors(Some(error as &dyn StdError), |&error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
@@ -113,17 +152,32 @@ mod tests {
         }
     }
 
-    fn run(texts: &[&str], modes: &[Mode]) -> (Vec<Generation>, Vec<GenerateOptions>, Result<(), Error>) {
-        let prompts: Vec<Prompt> = (texts.iter())
-            .map(|text| Prompt { text: (*text).to_owned(), external_id: None, category: None })
-            .collect();
-        let request =
-            PlanRequest { num_prompts: texts.len() as u32, modes, iterations: 1, warmup: 1, seed: 3 };
+    fn prompts(texts: &[&str]) -> Vec<Prompt> {
+        let prompt = |text: &&str| Prompt { text: (*text).to_owned(), external_id: None, category: None };
+        texts.iter().map(prompt).collect()
+    }
+
+    fn slots(texts: &[&str], modes: &[Mode]) -> Vec<Slot> {
+        let request = PlanRequest { num_prompts: texts.len(), modes, iterations: 1, warmup: 1, seed: 3 };
+        plan(&request).unwrap()
+    }
+
+    fn measurement<'a>(prompts: &'a [Prompt], echo: &'a mut Echo) -> Measurement<'a> {
         let checkpoint_id = Some(CheckpointId(9));
-        let context = MeasureContext { prompts: &prompts, seed: 3, checkpoint_id, load_average: || None };
-        let (mut generations, mut echo) = (vec![], Echo(vec![]));
-        let ended = measure(&plan(&request), &context, &mut echo, |generation| {
-            generations.push(generation);
+        Measurement { generator: echo, prompts, seed: 3, checkpoint_id, now_ms: || 5, load_average: || None }
+    }
+
+    fn run(texts: &[&str], modes: &[Mode]) -> (Vec<Generation>, Vec<GenerateOptions>, Result<(), Error>) {
+        let (prompts, mut echo) = (prompts(texts), Echo(vec![]));
+        let (mut started, mut generations) = (vec![], vec![]);
+        let ended = measurement(&prompts, &mut echo).measure(&slots(texts, modes), |event| {
+            match event {
+                Event::Started(slot) => started.push(slot),
+                Event::Ended(generation) => {
+                    assert_eq!(started.last(), Some(&generation.slot), "what ends has begun");
+                    generations.push(generation);
+                }
+            }
             Ok(())
         });
         (generations, echo.0, ended)
@@ -151,5 +205,25 @@ mod tests {
             assert_eq!(options.token_limit.is_some(), generation.slot.is_warmup);
             assert_eq!(generation.checkpoint_id.is_some(), generation.slot.mode == Mode::SpecLora);
         }
+    }
+
+    #[test]
+    fn warming_again_asks_for_the_same_and_stops_when_cancelled() {
+        let warm = |text: &str| {
+            let (prompts, mut echo) = (prompts(&[text]), Echo(vec![]));
+            let warmups: Vec<Slot> =
+                slots(&[text], &[Mode::TargetOnly, Mode::SpecBase]).into_iter().take(2).collect();
+            let mut modes = vec![];
+            let ended = measurement(&prompts, &mut echo).warm_again(&warmups, |slot| {
+                modes.push(slot.mode);
+                Ok(())
+            });
+            assert!(echo.0.iter().all(|options| options.token_limit == Some(WARMUP_TOKENS)));
+            (modes, ended.map_err(|error: Error| error.to_string()))
+        };
+        let both = vec![Mode::TargetOnly, Mode::SpecBase];
+        assert_eq!(warm("a"), (both.clone(), Ok(())));
+        assert_eq!(warm("fail"), (both, Ok(())), "what fails here fails again where it is recorded");
+        assert_eq!(warm("cancel"), (vec![Mode::TargetOnly], Err("interrupted".to_owned())));
     }
 }

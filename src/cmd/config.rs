@@ -28,29 +28,39 @@ struct ShowArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &ConfigArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ConfigArgs, context: &Context) -> anyhow::Result<()> {
     let ConfigCommand::Show(args) = &args.command;
     let (_, settings) = context.resolve(Overrides::NONE)?;
-    context.print(&settings_grid(&settings, args.origin))
+    let mut columns = SHOWN.to_vec();
+    if args.origin {
+        columns.extend(ORIGIN);
+    }
+    context.print(&settings_grid(&settings, &columns))
 }
 
-fn settings_grid(settings: &[Setting], with_origin: bool) -> Grid {
-    let columns = [("key", "Setting"), ("value", "Value"), ("origin", "Origin"), ("source", "Source")];
-    let num_columns = if with_origin { 4 } else { 2 };
-    let mut grid = Grid::new(columns[..num_columns].iter().map(|(key, title)| Column::new(*key, *title)));
+/// A column: its key, its heading, and its cell.
+type SettingColumn = (&'static str, &'static str, fn(&Setting) -> Cell);
+
+const SHOWN: [SettingColumn; 2] =
+    [("key", "Setting", |setting| Cell::Text(setting.key.clone())), ("value", "Value", value)];
+
+const ORIGIN: [SettingColumn; 2] = [
+    ("origin", "Origin", |setting| Cell::Text(setting.origin.to_string())),
+    ("source", "Source", |setting| Cell::text(setting.source.clone())),
+];
+
+fn settings_grid(settings: &[Setting], columns: &[SettingColumn]) -> Grid {
+    let mut grid = Grid::new(columns.iter().map(|(key, title, _)| Column::new(*key, *title)));
     for setting in settings {
-        let value = match &setting.value {
-            serde_json::Value::Null => Cell::Missing,
-            serde_json::Value::String(text) => Cell::Text(text.clone()),
-            other => Cell::Text(other.to_string()),
-        };
-        let cells = [
-            Cell::Text(setting.key.clone()),
-            value,
-            Cell::Text(setting.origin.to_string()),
-            Cell::text(setting.source.clone()),
-        ];
-        grid.push(cells.into_iter().take(num_columns));
+        grid.push(columns.iter().map(|(_, _, cell)| cell(setting)));
     }
     grid
+}
+
+fn value(setting: &Setting) -> Cell {
+    match &setting.value {
+        serde_json::Value::Null => Cell::Missing,
+        serde_json::Value::String(text) => Cell::Text(text.clone()),
+        other => Cell::Text(other.to_string()),
+    }
 }

@@ -1,20 +1,64 @@
 //! What every command is given: the terminal and the global flags.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::Args;
 
 use super::UsageError;
-use crate::cli::GlobalArgs;
 use crate::config::{self, Overrides, Sources, Spec};
 use crate::engine::files::HashMemo;
 use crate::record::{RunId, Setting};
 use crate::report::{Format, Grid};
-use crate::store::Store;
-use crate::ui::Ui;
+use crate::store::{FileStamp, Store};
+use crate::ui::{Color, Ui, Verbosity};
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Database file [default: the nearest speclora.db in this folder or a parent, else ./speclora.db]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub db: Option<String>,
+    /// Configuration file, instead of the nearest speclora.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How data is written to standard output [default: table]
+    #[arg(long, global = true, value_name = "FORMAT", value_enum)]
+    pub format: Option<Format>,
+    /// Short for --format json
+    #[arg(long, global = true, conflicts_with = "format")]
+    pub json: bool,
+    /// When messages are coloured
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: Color,
+    /// Says only warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Says details
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+impl GlobalArgs {
+    /// The format that was asked for, if any.
+    pub fn format(&self) -> Option<Format> {
+        if self.json { Some(Format::Json) } else { self.format }
+    }
+
+    /// How much to say.
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
 
 /// The terminal and the global flags.
-pub(super) struct Context {
+pub(crate) struct Context {
     pub(super) ui: Ui,
     pub(super) global: GlobalArgs,
 }
@@ -46,6 +90,15 @@ impl Context {
     /// Writes a listing to standard output.
     pub(super) fn print(&self, grid: &Grid) -> anyhow::Result<()> {
         Ok(self.ui.data(&grid.render(self.format()))?)
+    }
+
+    /// Finds out, before hours of work, whether a file can be written; it is left as it is. `-` always can.
+    pub(super) fn check_writable(&self, path: &Path) -> anyhow::Result<()> {
+        if path != Path::new("-") {
+            let opened = OpenOptions::new().append(true).create(true).open(path);
+            opened.with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
     }
 
     /// Writes text to a file, or to standard output for `-`.
@@ -80,16 +133,41 @@ pub(super) fn select_run(store: &Store, words: &[String]) -> anyhow::Result<RunI
     Ok(store.resolve_run(selector)?)
 }
 
-/// Remembers the hashes of model files in the database.
-pub(super) struct StoredHashes<'a>(pub(super) &'a mut Store);
+/// Remembers the hashes of model files, where there is a database, and says when one takes a while.
+pub(super) struct FileHashes<'a> {
+    pub(super) store: Option<&'a mut Store>,
+    pub(super) ui: &'a Ui,
+}
 
-impl HashMemo for StoredHashes<'_> {
+impl FileHashes<'_> {
+    /// Files of this size take about a second to hash.
+    const SLOW_BYTES: u64 = 256 << 20;
+
+    fn known(&self, stamp: &FileStamp) -> Option<String> {
+        self.store.as_ref()?.file_hash(stamp).unwrap_or_else(|error| {
+            self.ui.detail(format!("{} is hashed again: {error}", stamp.path.display()));
+            None
+        })
+    }
+}
+
+impl HashMemo for FileHashes<'_> {
     fn get(&mut self, path: &Path, size_bytes: u64, mtime_ns: i64) -> Option<String> {
-        self.0.file_hash(path, size_bytes, mtime_ns).ok().flatten()
+        let known = self.known(&FileStamp { path, size_bytes, mtime_ns });
+        if known.is_none() && size_bytes >= Self::SLOW_BYTES {
+            let gigabytes = size_bytes as f64 / 1e9;
+            let once = if self.store.is_some() { ", once" } else { "" };
+            self.ui.status(format!("hashing {} ({gigabytes:.1} GB){once}", path.display()));
+        }
+        known
     }
 
     fn put(&mut self, path: &Path, size_bytes: u64, mtime_ns: i64, sha256: &str) {
+        let stamp = FileStamp { path, size_bytes, mtime_ns };
+        let stored = self.store.as_mut().map(|store| store.remember_file_hash(&stamp, sha256));
         // A hash that is not remembered is computed again; nothing else depends on it.
-        let _ = self.0.remember_file_hash(path, size_bytes, mtime_ns, sha256);
+        if let Some(Err(error)) = stored {
+            self.ui.detail(format!("the hash of {} is not remembered: {error}", path.display()));
+        }
     }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::context::{Context, StoredHashes, find_model};
-use crate::config::{Overrides, Spec};
+use super::context::{Context, FileHashes, find_model};
+use crate::config::Overrides;
 use crate::engine::pair::Identified;
 use crate::engine::tensor::ENGINE;
 use crate::environment;
@@ -26,13 +26,21 @@ enum Finding {
 }
 
 /// Runs the command.
-pub(super) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
     let (spec, settings) = context.resolve(Overrides::NONE)?;
     let decided = settings.iter().filter(|setting| setting.source.is_some()).count();
     let database = context.database_path(&spec)?;
-    let mut store = database.is_file().then(|| Store::open_existing(&database));
-    let (target, target_info) = check_model("target", spec.target.as_deref(), &spec, &mut store);
-    let (draft, draft_info) = check_model("draft", spec.draft.as_deref(), &spec, &mut store);
+    let mut store = database.is_file().then(|| Store::open_existing(&database).map_err(anyhow::Error::from));
+    let [(target, target_info), (draft, draft_info)] = [("target", &spec.target), ("draft", &spec.draft)]
+        .map(|(key, name)| match name {
+            None => (not_set(key), None),
+            Some(name) => {
+                let store = store.as_mut().and_then(|store| store.as_mut().ok());
+                found(find_model(name, &spec).and_then(|path| {
+                    Ok(Identified::open(&path, &mut FileHashes { store, ui: &context.ui })?)
+                }))
+            }
+        });
     let findings = [
         ("program", program()),
         ("machine", machine()),
@@ -51,7 +59,7 @@ pub(super) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
     for (check, finding) in findings {
         let (status, detail) = match finding {
             Finding::Good(detail) => ("ok", detail),
-            Finding::Absent(detail) => ("—", detail),
+            Finding::Absent(detail) => ("unset", detail),
             Finding::Bad(detail) => {
                 num_bad += 1;
                 ("bad", detail)
@@ -79,17 +87,20 @@ fn program() -> Finding {
 fn machine() -> Finding {
     let environment = environment::collect(ENGINE);
     let cpu = environment.cpu_model.unwrap_or_else(|| "unknown processor".to_owned());
-    let gigabytes = environment.memory_bytes as f64 / 1e9;
+    let memory = match environment.memory_bytes {
+        0 => "an unknown amount".to_owned(),
+        bytes => format!("{:.1} GB", bytes as f64 / 1e9),
+    };
     let cores = environment::num_physical_cores();
-    Finding::Good(format!("{cpu}, {cores} physical cores to use, {gigabytes:.1} GB of memory"))
+    Finding::Good(format!("{cpu}, {cores} physical cores to use, {memory} of memory"))
 }
 
-fn check_database(path: &Path, store: Option<&crate::store::Result<Store>>) -> Finding {
+fn check_database(path: &Path, store: Option<&anyhow::Result<Store>>) -> Finding {
     match store {
         None => Finding::Absent(format!("{} does not exist yet (a bench makes it)", path.display())),
-        Some(Err(error)) => Finding::Bad(error.to_string()),
-        Some(Ok(store)) => match store.check() {
-            Err(error) => Finding::Bad(error.to_string()),
+        Some(Err(error)) => Finding::Bad(format!("{error:#}")),
+        Some(Ok(store)) => match store.check().map_err(anyhow::Error::from) {
+            Err(error) => Finding::Bad(format!("{error:#}")),
             Ok(problems) if !problems.is_empty() => Finding::Bad(problems.join("; ")),
             Ok(_) if store.is_read_only() => Finding::Good(format!("{}, read-only", path.display())),
             Ok(_) => Finding::Good(path.display().to_string()),
@@ -97,25 +108,12 @@ fn check_database(path: &Path, store: Option<&crate::store::Result<Store>>) -> F
     }
 }
 
-/// Opens and identifies a model that is set.
-fn check_model(
-    key: &str,
-    name: Option<&str>,
-    spec: &Spec,
-    store: &mut Option<crate::store::Result<Store>>,
-) -> (Finding, Option<ModelInfo>) {
-    let Some(name) = name else {
-        return (
-            Finding::Absent(format!("not set (set {key} in speclora.toml, or give --{key} to a command)")),
-            None,
-        );
-    };
-    let identified = find_model(name, spec).and_then(|path| {
-        Ok(match store {
-            Some(Ok(store)) => Identified::open(&path, &mut StoredHashes(store))?,
-            _ => Identified::open(&path, &mut crate::engine::files::NoMemo)?,
-        })
-    });
+fn not_set(key: &str) -> Finding {
+    Finding::Absent(format!("not set (set {key} in speclora.toml, or give --{key} to a command)"))
+}
+
+/// What there is to say of a model that is set, and what it is.
+fn found(identified: anyhow::Result<Identified>) -> (Finding, Option<ModelInfo>) {
     match identified {
         Err(error) => (Finding::Bad(format!("{error:#}")), None),
         Ok(Identified { files, info }) => {

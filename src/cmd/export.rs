@@ -35,7 +35,7 @@ enum What {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
     let format = context.global.format().unwrap_or(Format::Json);
     if matches!(format, Format::Table | Format::Md) {
         return Err(UsageError(

@@ -15,11 +15,11 @@ pub mod runs;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command};
 use crate::config::ConfigError;
 use crate::engine;
 use crate::ui::{OutputError, Ui};
 use context::Context;
+pub use context::GlobalArgs;
 
 /// Exit code of a command line, configuration file or variable that cannot be used.
 const USAGE: u8 = 2;
@@ -31,19 +31,10 @@ const INTERRUPTED: u8 = 130;
 #[error("{0}")]
 struct UsageError(String);
 
-/// Runs a command and says how it ended.
-pub fn run(cli: Cli) -> ExitCode {
-    let ui = Ui::new(cli.global.verbosity(), cli.global.color);
-    let context = Context { ui, global: cli.global };
-    let result = match cli.command {
-        Command::Bench(args) => bench::run(&args, &context),
-        Command::Runs(args) => runs::run(&args, &context),
-        Command::Export(args) => export::run(&args, &context),
-        Command::Models(args) => models::run(&args, &context),
-        Command::Config(args) => config::run(&args, &context),
-        Command::Doctor(args) => doctor::run(&args, &context),
-    };
-    match result {
+/// Runs a command with what every command is given, and says how it ended.
+pub(crate) fn run(global: GlobalArgs, command: impl FnOnce(&Context) -> anyhow::Result<()>) -> ExitCode {
+    let context = Context { ui: Ui::new(global.verbosity(), global.color), global };
+    match command(&context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,9 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use super::context::{Context, find_model};
+use super::context::{Context, FileHashes, find_model};
 use crate::config::Overrides;
-use crate::engine::files::NoMemo;
 use crate::engine::pair::Identified;
 use crate::report::{Cell, Column, Grid};
 
@@ -29,10 +28,11 @@ struct InspectArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &ModelsArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ModelsArgs, context: &Context) -> anyhow::Result<()> {
     let ModelsCommand::Inspect(args) = &args.command;
     let (spec, _) = context.resolve(Overrides::NONE)?;
-    let model = Identified::open(&find_model(&args.model, &spec)?, &mut NoMemo)?;
+    let model =
+        Identified::open(&find_model(&args.model, &spec)?, &mut FileHashes { store: None, ui: &context.ui })?;
     context.print(&facts(&model)?)
 }
 

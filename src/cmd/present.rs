@@ -1,6 +1,5 @@
 //! From stored rows to what the renderers take.
 
-use anyhow::Context as _;
 use serde_json::{Map, json};
 
 use crate::config::Spec;
@@ -8,7 +7,7 @@ use crate::record::{Role, RunId};
 use crate::report::{
     BenchExport, Cell, Column, Grid, Metadata, ModeFigures, ModeSummary, PromptFigures, Style,
 };
-use crate::store::{ModeMetrics, Rows, Store, Value};
+use crate::store::{Hex, ModeMetrics, Rows, Store, Value};
 
 /// A run's modes, as the console summary shows them.
 pub(super) fn summaries(metrics: &[ModeMetrics]) -> Vec<ModeSummary> {
@@ -21,6 +20,17 @@ pub(super) fn summaries(metrics: &[ModeMetrics]) -> Vec<ModeSummary> {
         num_prompts: m.num_prompts as i64,
         min_tokens_per_second: m.min_tokens_per_second,
         max_tokens_per_second: m.max_tokens_per_second,
+        median_tokens_per_second: m.median_tokens_per_second,
+        median_time_to_last_token: m.median_time_to_last_token,
+        median_acceptance_rate: m.median_acceptance_rate,
+        avg_decode_tokens_per_second: m.avg_decode_tokens_per_second,
+        acceptance_rate: m.acceptance_rate,
+        mean_acceptance_length: m.mean_acceptance_length,
+        speedup: m.speedup,
+        tokens_per_second_gain: m.tokens_per_second_gain,
+        acceptance_rate_gain: m.acceptance_rate_gain,
+        num_compared: m.num_compared as i64,
+        num_lossless: m.num_lossless as i64,
     };
     metrics.iter().map(summary).collect()
 }
@@ -70,15 +80,9 @@ pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExp
 /// The start of a run, UTC.
 fn started_at(store: &Store, run: RunId) -> anyhow::Result<String> {
     let rows = store.query("run_show", &[(":run_id", run.into())])?;
-    text(&rows, "started_at").context("the run has no start")
-}
-
-/// The text in a column of the first row, if there is one.
-pub(super) fn text(rows: &Rows, column: &str) -> Option<String> {
-    let index = rows.columns.iter().position(|name| name == column)?;
-    match rows.rows.first()?.get(index)? {
-        Value::Text(text) => Some(text.clone()),
-        _ => None,
+    match rows.get(0, "started_at") {
+        Some(Value::Text(text)) => Ok(text.clone()),
+        _ => anyhow::bail!("run {run} has no start"),
     }
 }
 
@@ -112,6 +116,6 @@ fn cell(value: &Value, style: Style) -> Cell {
         Value::Integer(number) => Cell::Integer(*number),
         Value::Real(number) => Cell::float(Some(*number), style),
         Value::Text(text) => Cell::Text(text.clone()),
-        Value::Blob(bytes) => Cell::Text(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+        Value::Blob(bytes) => Cell::Text(Hex(bytes).to_string()),
     }
 }

@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value as Json, json};
 
+use super::UsageError;
 use super::context::{Context, select_run};
 use super::present::{self, Shown, chosen_grid, whole_grid};
 use crate::record::RunId;
-use crate::report::{Cell, Column, Format, Grid, Style, comparison_lines, summary_grid};
+use crate::report::{Cell, Column, Format, Grid, Style, comparison_lines, details_grid, summary_grid};
 use crate::store::{Rows, Store, Value};
 
 /// Arguments of `speclora runs`.
@@ -40,11 +41,14 @@ struct ShowArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &RunsArgs, context: &Context) -> anyhow::Result<()> {
-    let store = context.open_store()?;
+pub(crate) fn run(args: &RunsArgs, context: &Context) -> anyhow::Result<()> {
     match &args.command {
-        RunsCommand::List(args) => list(args, &store, context),
-        RunsCommand::Show(args) => show(select_run(&store, &args.run)?, &store, context),
+        RunsCommand::List(args) => list(args, &context.open_store()?, context),
+        RunsCommand::Show(args) => {
+            refuse_rows(context.format())?;
+            let store = context.open_store()?;
+            show(select_run(&store, &args.run)?, &store, context)
+        }
     }
 }
 
@@ -97,6 +101,15 @@ const POSITIONS: [Shown; 6] = [
     ("conditional_acceptance_rate", "Given the ones before", Style::Percent(1)),
 ];
 
+/// A run as a whole is no list of rows.
+fn refuse_rows(format: Format) -> Result<(), UsageError> {
+    if matches!(format, Format::Csv | Format::Jsonl) {
+        let problem = "runs show writes table, md or json (speclora export writes csv and jsonl)";
+        return Err(UsageError(problem.to_owned()));
+    }
+    Ok(())
+}
+
 fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
     let query = |name: &str| store.query(name, &[(":run_id", run.into())]);
     let facts = query("run_show")?;
@@ -108,7 +121,7 @@ fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
         ("errors", query("run_errors")?),
     ];
     let format = context.format();
-    if !matches!(format, Format::Table | Format::Md) {
+    if format == Format::Json {
         let mut object = Map::new();
         for (key, value) in facts.columns.iter().zip(facts.rows.into_iter().flatten()) {
             object.insert(key.clone(), json!(value));
@@ -127,6 +140,7 @@ fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
     add("Models", chosen_grid(&models, &MODELS));
     add("Settings", chosen_grid(&settings, &SETTINGS));
     add("Summary", summary_grid(&summaries));
+    add("Beside the means over prompts", details_grid(&summaries));
     add("Acceptance by position in the draft", chosen_grid(&positions, &POSITIONS));
     add("Failed generations", whole_grid(&errors));
     let lines: String = comparison_lines(&summaries).iter().map(|line| format!("{line}\n")).collect();

@@ -45,19 +45,27 @@ pub enum ConfigError {
         message: String,
     },
     /// A file that cannot be read.
-    #[error("cannot read configuration file {}: {source}", .path.display())]
+    #[error("cannot read configuration file {}", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+    /// Two settings that cannot both hold, each as `key (where it was set)`.
+    #[error("{first} sends prompts as they are, which leaves no place for {second} (unset one of them)")]
+    RawWithSystemPrompt {
+        /// The switch.
+        first: String,
+        /// The prompt.
+        second: String,
+    },
     /// An environment variable that is not text.
     #[error("environment variable {0} is not valid UTF-8")]
     VariableNotUtf8(String),
     /// The process has no working directory.
-    #[error("cannot find the working directory: {0}")]
-    WorkingDir(io::Error),
+    #[error("cannot find the working directory")]
+    WorkingDir(#[source] io::Error),
 }
 
 /// Names the nearest match, or where all are listed.

@@ -36,7 +36,7 @@ pub fn find_database(db: Option<&Path>, working_dir: &Path, is_file: impl Fn(&Pa
 /// Finds a model: a path that exists, else a name that exists in the folder of models.
 ///
 /// # Errors
-/// The places that were tried.
+/// If neither exists, with the places that were tried.
 pub fn find_model(
     name: &str,
     models: &Path,

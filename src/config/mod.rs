@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy as _;
 
 pub use self::error::ConfigError;
-pub use self::key::{Key, Kind};
+pub use self::key::Key;
 pub use self::layer::Overrides;
 pub use self::locate::{find_database, find_model};
 pub use self::spec::{KEYS, Spec};
@@ -51,7 +51,7 @@ impl Sources<'_> {
     /// Takes environment, folders and files from the running process.
     ///
     /// # Errors
-    /// The working directory is gone, or a `SPECLORA_*` variable is not UTF-8.
+    /// If the working directory is gone, or a `SPECLORA_*` variable is not UTF-8.
     pub fn of_process(flags: Overrides, config_file: Option<PathBuf>) -> Result<Self, ConfigError> {
         let working_dir = std::env::current_dir().map_err(ConfigError::WorkingDir)?;
         let folders = etcetera::choose_base_strategy().ok();
@@ -70,7 +70,8 @@ impl Sources<'_> {
 /// Resolves all layers into a [`Spec`] and one [`Setting`] a key, in the order of [`KEYS`].
 ///
 /// # Errors
-/// The first unknown key or variable, bad value, or unreadable file, with its place.
+/// If a key or variable is unknown, a value is bad, a file cannot be read, or two settings exclude each other; the first
+/// of these, with its place.
 pub fn resolve(sources: &Sources<'_>) -> Result<(Spec, Vec<Setting>), ConfigError> {
     let mut assignments = layer::defaults();
     for file in config_files(sources)? {
@@ -88,7 +89,20 @@ pub fn resolve(sources: &Sources<'_>) -> Result<(Spec, Vec<Setting>), ConfigErro
         *setting = Setting { value, origin, source, ..setting.clone() };
     }
     let spec = Spec::from_settings(&settings)?;
+    refuse_raw_with_system_prompt(&spec, &settings)?;
     Ok((spec, settings))
+}
+
+/// Raw prompts pass by the template, and so would the system prompt, in silence.
+fn refuse_raw_with_system_prompt(spec: &Spec, settings: &[Setting]) -> Result<(), ConfigError> {
+    if !spec.raw || spec.system_prompt.is_none() {
+        return Ok(());
+    }
+    let placed = |key: &str| {
+        let setting = settings.iter().find(|s| s.key == key).expect("there is a setting for each key");
+        format!("{key} ({})", setting.source.as_deref().unwrap_or("default"))
+    };
+    Err(ConfigError::RawWithSystemPrompt { first: placed("raw"), second: placed("system_prompt") })
 }
 
 /// The files that exist, the weaker first: the user's, then the given one or the project's.

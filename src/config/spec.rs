@@ -76,7 +76,7 @@ impl Spec {
     /// Rebuilds the spec of a stored run. A key that the run does not have yet takes its default.
     ///
     /// # Errors
-    /// A stored key or value that this version does not know.
+    /// If this version does not know a stored key or value.
     pub fn from_settings(settings: &[Setting]) -> Result<Self, ConfigError> {
         let mut values: serde_json::Map<_, _> = layer::defaults()
             .into_iter()

@@ -6,7 +6,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
     /// A file that cannot be read.
-    #[error("cannot read prompts from {place}: {source}")]
+    #[error("cannot read prompts from {place}")]
     Read {
         /// The file.
         place: String,

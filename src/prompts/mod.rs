@@ -12,6 +12,7 @@ use std::path::Path;
 
 pub use self::error::PromptError;
 pub use self::parse::Format;
+pub(crate) use self::sample::rng_of_seed;
 pub use self::sample::sample;
 
 use crate::hash::Sha256Hex;
@@ -40,7 +41,7 @@ pub struct PromptSet {
 /// Reads prompts; `stdin` is read only if the input is `-`.
 ///
 /// # Errors
-/// Input that cannot be read, is malformed (with its line), or holds no prompt.
+/// If the input cannot be read, is malformed (with its line), or holds no prompt.
 pub fn read(input: Input<'_>, stdin: impl Read) -> Result<PromptSet, PromptError> {
     match input {
         Input::Texts(texts) => Ok(distinct("command line", parse::texts(texts)?)),
@@ -132,7 +133,8 @@ mod tests {
     #[test]
     fn missing_file_is_an_error_that_names_it() {
         let error = read(Input::File(Path::new("/none/prompts.txt")), io::empty()).unwrap_err();
-        assert!(error.to_string().starts_with("cannot read prompts from /none/prompts.txt: "), "{error}");
+        assert_eq!(error.to_string(), "cannot read prompts from /none/prompts.txt");
+        assert!(std::error::Error::source(&error).is_some(), "why is the cause's to say");
     }
 
     #[test]

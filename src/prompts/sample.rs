@@ -9,16 +9,22 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 /// items with the smallest words are drawn. So the draw is the same on every machine and in every version, each subset
 /// is equally likely, and a smaller limit draws a part of what a larger one draws.
 pub fn sample<T>(items: Vec<T>, limit: usize, seed: u64) -> Vec<T> {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut rng = ChaCha8Rng::from_seed(key);
-
+    let mut rng = rng_of_seed(seed);
     let mut ranked: Vec<_> =
         items.into_iter().enumerate().map(|(i, item)| (rng.next_u64(), i, item)).collect();
     ranked.sort_by_key(|(word, i, _)| (*word, *i));
     ranked.truncate(limit);
     ranked.sort_by_key(|(_, i, _)| *i);
     ranked.into_iter().map(|(_, _, item)| item).collect()
+}
+
+/// The ChaCha8 stream whose key is the seed, little-endian, then zeros.
+///
+/// How `rand` itself widens a 64-bit seed may change between its versions; the stream of a key cannot.
+pub(crate) fn rng_of_seed(seed: u64) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    ChaCha8Rng::from_seed(key)
 }
 
 #[cfg(test)]

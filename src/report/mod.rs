@@ -7,7 +7,7 @@ mod grid;
 mod render;
 mod summary;
 
-pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures, SCHEMA_VERSION};
+pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures};
 pub use self::grid::{Cell, Column, Grid, Style};
 pub use self::render::Format;
-pub use self::summary::{ModeSummary, comparison_lines, summary_grid};
+pub use self::summary::{ModeSummary, comparison_lines, details_grid, summary_grid};

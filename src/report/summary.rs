@@ -24,6 +24,28 @@ pub struct ModeSummary {
     pub min_tokens_per_second: Option<f64>,
     /// Fastest prompt's tokens per second.
     pub max_tokens_per_second: Option<f64>,
+    /// Middle prompt's tokens per second.
+    pub median_tokens_per_second: Option<f64>,
+    /// Middle prompt's time to last token, in seconds.
+    pub median_time_to_last_token: Option<f64>,
+    /// Middle prompt's accepted ÷ drafted.
+    pub median_acceptance_rate: Option<f64>,
+    /// Mean tokens per second from the first token on.
+    pub avg_decode_tokens_per_second: Option<f64>,
+    /// Accepted ÷ drafted, all prompts together.
+    pub acceptance_rate: Option<f64>,
+    /// Emitted tokens ÷ rounds (τ), all prompts together.
+    pub mean_acceptance_length: Option<f64>,
+    /// `avg_tokens_per_second` ÷ that of target-only decoding.
+    pub speedup: Option<f64>,
+    /// For `spec_lora`: relative change of `avg_tokens_per_second` over `spec_base`.
+    pub tokens_per_second_gain: Option<f64>,
+    /// For `spec_lora`: `avg_acceptance_rate` − that of `spec_base`.
+    pub acceptance_rate_gain: Option<f64>,
+    /// Prompts whose output was compared with target-only's; greedy runs alone.
+    pub num_compared: i64,
+    /// Prompts whose output equals target-only's, token for token.
+    pub num_lossless: i64,
 }
 
 /// The table: one row a mode.
@@ -45,12 +67,38 @@ pub fn summary_grid(summaries: &[ModeSummary]) -> Grid {
     grid
 }
 
+/// What stands beside the table: pooled figures, decode speed and medians, one row a mode.
+pub fn details_grid(summaries: &[ModeSummary]) -> Grid {
+    let mut grid = Grid::new([
+        Column::new("mode", "Mode"),
+        Column::new("acceptance_rate", "Pooled Acceptance"),
+        Column::new("mean_acceptance_length", "τ"),
+        Column::new("avg_decode_tokens_per_second", "Decode Tok/s"),
+        Column::new("median_tokens_per_second", "Median Tok/s"),
+        Column::new("median_time_to_last_token", "Median TTLT"),
+        Column::new("median_acceptance_rate", "Median Acceptance"),
+    ]);
+    for summary in summaries {
+        grid.push([
+            Cell::Text(summary.mode.to_string()),
+            Cell::float(summary.acceptance_rate, Style::Percent(1)),
+            Cell::float(summary.mean_acceptance_length, Style::Decimals(2)),
+            Cell::float(summary.avg_decode_tokens_per_second, Style::Decimals(1)),
+            Cell::float(summary.median_tokens_per_second, Style::Decimals(1)),
+            Cell::float(summary.median_time_to_last_token, Style::Seconds(2)),
+            Cell::float(summary.median_acceptance_rate, Style::Percent(1)),
+        ]);
+    }
+    grid
+}
+
 /// The lines under the table: speedups over the target, the noise of an A/A control, the adapter's gain over the base
-/// draft. What was not measured has no line.
+/// draft, and whether outputs equal target-only's. What was not measured has no line.
 pub fn comparison_lines(summaries: &[ModeSummary]) -> Vec<String> {
     [speedup_line(summaries), control_line(summaries), improvement_line(summaries)]
         .into_iter()
         .flatten()
+        .chain(lossless_lines(summaries))
         .collect()
 }
 
@@ -58,65 +106,79 @@ fn speedup_line(summaries: &[ModeSummary]) -> Option<String> {
     let speedups: Vec<String> = summaries
         .iter()
         .filter(|summary| summary.mode.is_speculative())
-        .filter_map(|summary| Some(format!("{} {:.2}x", summary.mode, speedup(summaries, summary.mode)?)))
+        .filter_map(|summary| Some(format!("{} {:.2}x", summary.mode, summary.speedup?)))
         .collect();
     (!speedups.is_empty()).then(|| format!("Speedup vs target: {}", speedups.join(", ")))
 }
 
 fn control_line(summaries: &[ModeSummary]) -> Option<String> {
-    let noise = speedup(summaries, Mode::Control)?;
+    let noise = summaries.iter().find(|summary| summary.mode == Mode::Control)?.speedup?;
     Some(format!("Control vs target: {noise:.2}x (the same work twice: the noise of this measurement)"))
 }
 
 fn improvement_line(summaries: &[ModeSummary]) -> Option<String> {
-    let (base, lora) = (find(summaries, Mode::SpecBase)?, find(summaries, Mode::SpecLora)?);
-    let speed = ratio(lora.avg_tokens_per_second, base.avg_tokens_per_second);
-    let speed = speed.map(|ratio| format!("{:+.1}% tokens/s", 100.0 * (ratio - 1.0)));
-    let acceptance = lora.avg_acceptance_rate.zip(base.avg_acceptance_rate);
-    let acceptance = acceptance.map(|(lora, base)| format!("{:+.1} pp acceptance", 100.0 * (lora - base)));
+    let lora = summaries.iter().find(|summary| summary.mode == Mode::SpecLora)?;
+    let speed = lora.tokens_per_second_gain.map(|gain| format!("{:+.1}% tokens/s", 100.0 * gain));
+    let acceptance = lora.acceptance_rate_gain.map(|gain| format!("{:+.1} pp acceptance", 100.0 * gain));
     let gains: Vec<String> = speed.into_iter().chain(acceptance).collect();
     (!gains.is_empty()).then(|| format!("LoRA improvement over base: {}", gains.join(", ")))
 }
 
-/// Mean tokens per second of a mode ÷ those of target-only decoding.
-fn speedup(summaries: &[ModeSummary], mode: Mode) -> Option<f64> {
-    let speed = |mode| find(summaries, mode)?.avg_tokens_per_second;
-    ratio(speed(mode), speed(Mode::TargetOnly))
-}
-
-fn ratio(numerator: Option<f64>, denominator: Option<f64>) -> Option<f64> {
-    Some(numerator? / denominator.filter(|denominator| *denominator > 0.0)?)
-}
-
-fn find(summaries: &[ModeSummary], mode: Mode) -> Option<&ModeSummary> {
-    summaries.iter().find(|summary| summary.mode == mode)
+fn lossless_lines(summaries: &[ModeSummary]) -> impl Iterator<Item = String> {
+    let compared = summaries.iter().filter(|s| s.mode != Mode::TargetOnly && s.num_compared > 0);
+    compared.map(|ModeSummary { mode, num_compared, num_lossless, .. }| {
+        format!(
+            "Lossless: {num_lossless} of {num_compared} {mode} outputs equal target_only's, token for token"
+        )
+    })
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::Format;
     use super::*;
 
-    fn summary(mode: Mode, speed: f64, acceptance: Option<f64>) -> ModeSummary {
+    /// A mode without any figure.
+    pub(in crate::report) fn bare(mode: Mode) -> ModeSummary {
         ModeSummary {
             mode,
-            avg_tokens_per_second: Some(speed),
-            avg_time_to_last_token: Some(256.0 / speed),
-            avg_acceptance_rate: acceptance,
-            total_tokens: 256,
-            num_prompts: 1,
-            min_tokens_per_second: Some(speed),
-            max_tokens_per_second: Some(speed),
+            avg_tokens_per_second: None,
+            avg_time_to_last_token: None,
+            avg_acceptance_rate: None,
+            total_tokens: 0,
+            num_prompts: 0,
+            min_tokens_per_second: None,
+            max_tokens_per_second: None,
+            median_tokens_per_second: None,
+            median_time_to_last_token: None,
+            median_acceptance_rate: None,
+            avg_decode_tokens_per_second: None,
+            acceptance_rate: None,
+            mean_acceptance_length: None,
+            speedup: None,
+            tokens_per_second_gain: None,
+            acceptance_rate_gain: None,
+            num_compared: 0,
+            num_lossless: 0,
         }
     }
 
     /// The figures that the seed of this project published.
     fn seed() -> [ModeSummary; 3] {
-        [
-            summary(Mode::TargetOnly, 45.1, None),
-            summary(Mode::SpecBase, 62.3, Some(0.582)),
-            summary(Mode::SpecLora, 71.8, Some(0.721)),
-        ]
+        let summary = |mode, speed: f64, acceptance| ModeSummary {
+            avg_tokens_per_second: Some(speed),
+            avg_time_to_last_token: Some(256.0 / speed),
+            avg_acceptance_rate: acceptance,
+            ..bare(mode)
+        };
+        let lora = ModeSummary {
+            speedup: Some(1.592),
+            tokens_per_second_gain: Some(0.152_488),
+            acceptance_rate_gain: Some(0.139),
+            ..summary(Mode::SpecLora, 71.8, Some(0.721))
+        };
+        let base = ModeSummary { speedup: Some(1.381), ..summary(Mode::SpecBase, 62.3, Some(0.582)) };
+        [summary(Mode::TargetOnly, 45.1, None), base, lora]
     }
 
     #[test]
@@ -132,6 +194,27 @@ mod tests {
     }
 
     #[test]
+    fn pooled_figures_and_medians_stand_beside_the_table() {
+        let base = ModeSummary {
+            acceptance_rate: Some(0.6),
+            mean_acceptance_length: Some(3.4),
+            avg_decode_tokens_per_second: Some(70.0),
+            median_tokens_per_second: Some(62.0),
+            median_time_to_last_token: Some(4.0),
+            median_acceptance_rate: Some(0.55),
+            ..bare(Mode::SpecBase)
+        };
+        let expected = "
+| Mode | Pooled Acceptance | τ | Decode Tok/s | Median Tok/s | Median TTLT | Median Acceptance |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| target_only | — | — | — | — | — | — |
+| spec_base | 60.0% | 3.40 | 70.0 | 62.0 | 4.00s | 55.0% |
+";
+        let grid = details_grid(&[bare(Mode::TargetOnly), base]);
+        assert_eq!(format!("\n{}", grid.render(Format::Md)), expected);
+    }
+
+    #[test]
     fn lines_name_speedups_and_the_gain_of_the_adapter() {
         assert_eq!(
             comparison_lines(&seed()),
@@ -144,13 +227,15 @@ mod tests {
 
     #[test]
     fn slowdown_and_loss_are_said_plainly() {
-        let summaries = [
-            summary(Mode::TargetOnly, 50.0, None),
-            summary(Mode::SpecBase, 40.0, Some(0.5)),
-            summary(Mode::SpecLora, 38.0, Some(0.45)),
-        ];
+        let base = ModeSummary { speedup: Some(0.8), ..bare(Mode::SpecBase) };
+        let lora = ModeSummary {
+            speedup: Some(0.76),
+            tokens_per_second_gain: Some(-0.05),
+            acceptance_rate_gain: Some(-0.05),
+            ..bare(Mode::SpecLora)
+        };
         assert_eq!(
-            comparison_lines(&summaries),
+            comparison_lines(&[base, lora]),
             [
                 "Speedup vs target: spec_base 0.80x, spec_lora 0.76x",
                 "LoRA improvement over base: -5.0% tokens/s, -5.0 pp acceptance",
@@ -160,25 +245,23 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_has_no_line() {
-        let [target, base, lora] = seed();
         assert!(comparison_lines(&[]).is_empty());
-        assert!(comparison_lines(&[target]).is_empty());
-        assert!(comparison_lines(&[base]).is_empty());
-        assert_eq!(comparison_lines(&[target, base]), ["Speedup vs target: spec_base 1.38x"]);
-
-        let unfinished = ModeSummary { avg_tokens_per_second: None, ..lora };
-        assert_eq!(
-            comparison_lines(&[target, base, unfinished]),
-            ["Speedup vs target: spec_base 1.38x", "LoRA improvement over base: +13.9 pp acceptance"]
-        );
+        assert!(comparison_lines(&Mode::ALL.iter().copied().map(bare).collect::<Vec<_>>()).is_empty());
+        let lora = ModeSummary { acceptance_rate_gain: Some(0.139), ..bare(Mode::SpecLora) };
+        assert_eq!(comparison_lines(&[lora]), ["LoRA improvement over base: +13.9 pp acceptance"]);
     }
 
     #[test]
-    fn control_shows_the_noise() {
-        let summaries = [summary(Mode::TargetOnly, 50.0, None), summary(Mode::Control, 50.5, None)];
+    fn control_shows_the_noise_and_modes_show_whether_they_are_lossless() {
+        let compared = |mode, num_lossless| ModeSummary { num_compared: 4, num_lossless, ..bare(mode) };
+        let control = ModeSummary { speedup: Some(1.01), ..compared(Mode::Control, 4) };
         assert_eq!(
-            comparison_lines(&summaries),
-            ["Control vs target: 1.01x (the same work twice: the noise of this measurement)"]
+            comparison_lines(&[bare(Mode::TargetOnly), compared(Mode::SpecBase, 3), control]),
+            [
+                "Control vs target: 1.01x (the same work twice: the noise of this measurement)",
+                "Lossless: 3 of 4 spec_base outputs equal target_only's, token for token",
+                "Lossless: 4 of 4 control outputs equal target_only's, token for token",
+            ]
         );
     }
 }

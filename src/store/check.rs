@@ -7,7 +7,7 @@ impl Store {
     /// an empty list.
     ///
     /// # Errors
-    /// Where it can't even be read.
+    /// If it cannot even be read.
     pub fn check(&self) -> Result<Vec<String>> {
         self.read(|connection| {
             let mut problems = Vec::new();

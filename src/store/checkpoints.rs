@@ -4,8 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::value::get_u64;
-use super::{Error, Result, Store, blobs, models, now_ms};
+use super::value::{get_parsed, get_u64};
+use super::{Error, Result, Store, blobs, models};
+use crate::environment::now_ms;
 use crate::hash::sha256_hex;
 use crate::record::{AdapterRecord, CheckpointId, ModelInfo};
 
@@ -18,6 +19,8 @@ pub struct Checkpoint {
     pub uid: String,
     /// SHA-256 of the draft model that it is for, in hex.
     pub draft_model_sha256: String,
+    /// Name that model gives itself, if any.
+    pub draft_model_name: Option<String>,
     /// SHA-256 of its weights, in hex.
     pub adapter_sha256: String,
     /// Size of its weights, in bytes.
@@ -35,11 +38,11 @@ pub struct Checkpoint {
 }
 
 impl Store {
-    /// Stores an adapter for a draft model, so that a power cut can't undo it. One that is there already, with the same
+    /// Stores an adapter for a draft model, so that a power cut cannot undo it. One that is there already, with the same
     /// weights, configuration and draft model, is that checkpoint.
     ///
     /// # Errors
-    /// Where the weights aren't those that the adapter's SHA-256 promises, or a value breaks a rule of the schema.
+    /// If the weights are not those that the adapter's SHA-256 promises, or a value breaks a rule of the schema.
     pub fn import_adapter(
         &mut self,
         adapter: &AdapterRecord,
@@ -47,11 +50,13 @@ impl Store {
     ) -> Result<CheckpointId> {
         check_weights(&adapter.source, &adapter.sha256, &adapter.weights)?;
         self.write_durably(|transaction| {
-            let draft_model_id = models::insert(transaction, draft_model)?;
-            let blob_id = blobs::insert(transaction, &adapter.weights)?;
-            match find(transaction, draft_model_id, blob_id, &adapter.config_json)? {
+            let stored = Stored {
+                draft_model_id: models::insert(transaction, draft_model)?,
+                blob_id: blobs::insert(transaction, &adapter.weights)?,
+            };
+            match find(transaction, adapter, &stored)? {
                 Some(checkpoint) => Ok(checkpoint),
-                None => insert(transaction, adapter, draft_model_id, blob_id),
+                None => insert(transaction, adapter, &stored),
             }
         })
     }
@@ -59,12 +64,12 @@ impl Store {
     /// Returns a checkpoint without its bytes.
     ///
     /// # Errors
-    /// Where there is no such checkpoint.
+    /// If there is no such checkpoint.
     pub fn checkpoint(&self, id: CheckpointId) -> Result<Checkpoint> {
         self.read(|connection| {
             let sql = "SELECT
                     c.id, c.uid, c.rank, c.alpha, c.target_modules, c.source, c.created_at_ms,
-                    m.sha256 AS draft_model_sha256, b.sha256 AS adapter_sha256, b.size_bytes
+                    m.sha256 AS draft_model_sha256, m.name AS draft_model_name, b.sha256 AS adapter_sha256, b.size_bytes
                 FROM checkpoints AS c
                 JOIN models AS m ON m.id = c.draft_model_id
                 JOIN blobs AS b ON b.id = c.adapter_blob_id
@@ -76,7 +81,7 @@ impl Store {
     /// Returns a checkpoint's adapter, its weights checked against their SHA-256.
     ///
     /// # Errors
-    /// Where there is no such checkpoint, or its weights are damaged.
+    /// If there is no such checkpoint, or its weights are damaged.
     pub fn load_adapter(&self, id: CheckpointId) -> Result<AdapterRecord> {
         let checkpoint = self.checkpoint(id)?;
         self.read(|connection| {
@@ -100,29 +105,11 @@ impl Store {
     /// Returns the checkpoint that a name stands for.
     ///
     /// # Errors
-    /// Where the database can't be read.
+    /// If the database cannot be read.
     pub fn alias(&self, name: &str) -> Result<Option<CheckpointId>> {
         self.read(|connection| {
             let sql = "SELECT checkpoint_id FROM aliases WHERE name = ?1";
             Ok(connection.query_row(sql, [name], |row| row.get(0)).optional()?.map(CheckpointId))
-        })
-    }
-
-    /// Gives a checkpoint a name, and takes it from the one that had it.
-    ///
-    /// # Errors
-    /// Where there is no such checkpoint.
-    pub fn set_alias(&mut self, name: &str, checkpoint: CheckpointId) -> Result<()> {
-        self.checkpoint(checkpoint)?;
-        self.write_durably(|transaction| {
-            transaction.execute(
-                "INSERT INTO aliases (name, checkpoint_id, set_at_ms)
-                VALUES (?1, ?2, ?3)
-                ON CONFLICT (name) DO UPDATE
-                SET checkpoint_id = excluded.checkpoint_id, set_at_ms = excluded.set_at_ms",
-                params![name, checkpoint.0, now_ms()],
-            )?;
-            Ok(())
         })
     }
 }
@@ -135,26 +122,21 @@ fn check_weights(origin: &str, expected: &str, weights: &[u8]) -> Result<()> {
     Err(Error::DamagedAdapter { origin: origin.to_owned(), expected: expected.to_owned(), found })
 }
 
-fn find(
-    connection: &Connection,
+/// Where the parts of an adapter are stored.
+struct Stored {
     draft_model_id: i64,
     blob_id: i64,
-    config: &str,
-) -> Result<Option<CheckpointId>> {
+}
+
+fn find(connection: &Connection, adapter: &AdapterRecord, stored: &Stored) -> Result<Option<CheckpointId>> {
     let sql = "SELECT id
         FROM checkpoints
         WHERE draft_model_id = ?1 AND adapter_blob_id = ?2 AND adapter_config = ?3";
-    let found =
-        connection.query_row(sql, params![draft_model_id, blob_id, config], |row| row.get(0)).optional()?;
-    Ok(found.map(CheckpointId))
+    let key = params![stored.draft_model_id, stored.blob_id, adapter.config_json];
+    Ok(connection.query_row(sql, key, |row| row.get(0)).optional()?.map(CheckpointId))
 }
 
-fn insert(
-    connection: &Connection,
-    adapter: &AdapterRecord,
-    draft_model_id: i64,
-    blob_id: i64,
-) -> Result<CheckpointId> {
+fn insert(connection: &Connection, adapter: &AdapterRecord, stored: &Stored) -> Result<CheckpointId> {
     connection.execute(
         "INSERT INTO checkpoints (
             uid, draft_model_id, adapter_blob_id, adapter_config, rank, alpha, target_modules, source, created_at_ms
@@ -165,8 +147,8 @@ fn insert(
         )",
         named_params! {
             ":uid": Uuid::now_v7().to_string(),
-            ":draft_model_id": draft_model_id,
-            ":adapter_blob_id": blob_id,
+            ":draft_model_id": stored.draft_model_id,
+            ":adapter_blob_id": stored.blob_id,
             ":adapter_config": adapter.config_json,
             ":rank": adapter.rank,
             ":alpha": adapter.alpha,
@@ -179,16 +161,18 @@ fn insert(
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
-    let target_modules: String = row.get("target_modules")?;
+    let target_modules: serde_json::Value = get_parsed(row, "target_modules")?;
+    let names = target_modules.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
     Ok(Checkpoint {
         id: CheckpointId(row.get("id")?),
         uid: row.get("uid")?,
         draft_model_sha256: row.get("draft_model_sha256")?,
+        draft_model_name: row.get("draft_model_name")?,
         adapter_sha256: row.get("adapter_sha256")?,
         size_bytes: get_u64(row, "size_bytes")?,
         rank: row.get("rank")?,
         alpha: row.get("alpha")?,
-        target_modules: serde_json::from_str(&target_modules).unwrap_or_default(),
+        target_modules: names.map(str::to_owned).collect(),
         source: row.get("source")?,
         created_at_ms: row.get("created_at_ms")?,
     })
@@ -237,15 +221,19 @@ mod tests {
     }
 
     #[test]
-    fn alias_moves_from_one_checkpoint_to_the_next() {
+    fn alias_stands_for_its_checkpoint() {
         let (_folder, mut store) = sample::store();
-        let first = store.import_adapter(&sample::adapter(10), &sample::model("draft")).unwrap();
-        let second = store.import_adapter(&sample::adapter(11), &sample::model("draft")).unwrap();
+        let id = store.import_adapter(&sample::adapter(10), &sample::model("draft")).unwrap();
         assert_eq!(store.alias("best").unwrap(), None);
-        store.set_alias("best", first).unwrap();
-        store.set_alias("best", second).unwrap();
-        assert_eq!(store.alias("best").unwrap(), Some(second));
-        let message = store.set_alias("best", CheckpointId(9)).unwrap_err().to_string();
-        assert_eq!(message, "no checkpoint 9 (speclora adapters list)");
+        let sql = "INSERT INTO aliases (name, checkpoint_id, set_at_ms) VALUES ('best', ?1, 0)";
+        store.connection.execute(sql, [id.0]).unwrap();
+        assert_eq!(store.alias("best").unwrap(), Some(id));
+    }
+
+    #[test]
+    fn unknown_checkpoint_is_an_error() {
+        let (_folder, store) = sample::store();
+        let message = store.checkpoint(CheckpointId(9)).unwrap_err().to_string();
+        assert_eq!(message, "no checkpoint 9 (the table checkpoints of the database lists them)");
     }
 }

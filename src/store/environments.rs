@@ -1,9 +1,11 @@
 //! Machines and programs, each stored once.
+//!
+//! Where the system does not say how many processors or how much memory there is, the record has 0 and the column NULL.
 
 use rusqlite::{Connection, Row, named_params};
 
 use super::Result;
-use super::value::{get_u64, to_integer};
+use super::value::to_integer;
 use crate::hash::sha256_hex;
 use crate::record::Environment;
 
@@ -27,8 +29,8 @@ pub(super) fn insert(connection: &Connection, environment: &Environment) -> Resu
             ":os": environment.os,
             ":kernel": environment.kernel,
             ":cpu_model": environment.cpu_model,
-            ":num_cpus": environment.num_cpus,
-            ":memory_bytes": to_integer(environment.memory_bytes),
+            ":num_cpus": Some(environment.num_cpus).filter(|count| *count > 0),
+            ":memory_bytes": Some(to_integer(environment.memory_bytes)).filter(|bytes| *bytes > 0),
             ":engine": environment.engine,
             ":speclora_version": environment.speclora_version,
             ":git_commit": environment.git_commit,
@@ -54,8 +56,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Environment> {
         os: row.get("os")?,
         kernel: row.get("kernel")?,
         cpu_model: row.get("cpu_model")?,
-        num_cpus: row.get("num_cpus")?,
-        memory_bytes: get_u64(row, "memory_bytes")?,
+        num_cpus: row.get::<_, Option<u32>>("num_cpus")?.unwrap_or(0),
+        memory_bytes: row.get::<_, Option<i64>>("memory_bytes")?.map_or(0, i64::unsigned_abs),
         engine: row.get("engine")?,
         speclora_version: row.get("speclora_version")?,
         git_commit: row.get("git_commit")?,

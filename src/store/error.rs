@@ -59,9 +59,9 @@ pub enum Error {
         /// The newest version that this program knows.
         supported: i64,
     },
-    /// The file needs an upgrade but can't be written.
+    /// The file needs an upgrade but cannot be written.
     #[error(
-        "{} has schema version {found} and can't be upgraded to {supported}: it is read-only \
+        "{} has schema version {found} and cannot be upgraded to {supported}: it is read-only \
          (copy it to where you may write)",
         path.display()
     )]
@@ -86,16 +86,16 @@ pub enum Error {
         migration: String,
     },
     /// A migration failed; the file is as it was.
-    #[error("cannot bring {} to this speclora's schema (the file is unchanged): {source}", path.display())]
+    #[error("cannot bring {} to this speclora's schema (the file is unchanged): {cause}", path.display())]
     Migration {
         /// The file.
         path: PathBuf,
-        /// What the migration ran into.
-        source: refinery::Error,
+        /// What the migration ran into, in SQLite's words: refinery says them again at every level of its error.
+        cause: String,
     },
     /// The copy that must be made before a migration could not be made.
     #[error(
-        "cannot keep a copy of {} as {} before its upgrade (make room, or move it): {source}",
+        "cannot keep a copy of {} as {} before its upgrade (make room, or move it)",
         path.display(),
         copy.display()
     )]
@@ -138,7 +138,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The file is damaged.
-    #[error("{} is damaged (sqlite3 {0} .recover may save what is left): {source}", path.display())]
+    #[error("{} is damaged (sqlite3 {0} .recover may save what is left)", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -146,14 +146,14 @@ pub enum Error {
         source: rusqlite::Error,
     },
     /// SQLite refused, in a way that has no better name here.
-    #[error("{}: {source}", path.display())]
+    #[error("{} did not take a statement", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
         /// SQLite's words.
         source: rusqlite::Error,
     },
-    /// SQLite refused, in a place that doesn't know the file. It is given its place before it leaves the store.
+    /// SQLite refused, in a place that does not know the file. It is given its place before it leaves the store.
     #[error(transparent)]
     Unplaced(#[from] rusqlite::Error),
 
@@ -195,9 +195,9 @@ pub enum Error {
     },
 
     /// There is no such checkpoint.
-    #[error("no checkpoint {0} (speclora adapters list)")]
+    #[error("no checkpoint {0} (the table checkpoints of the database lists them)")]
     NoCheckpoint(CheckpointId),
-    /// An adapter's bytes aren't what its hash says.
+    /// An adapter's bytes are not what its hash says.
     #[error("adapter {origin} is damaged: its SHA-256 is {found}, not {expected} (import it again)")]
     DamagedAdapter {
         /// Folder or checkpoint.
@@ -226,7 +226,7 @@ pub enum Error {
         /// The parameters it has.
         known: String,
     },
-    /// A value for a parameter that the query doesn't have.
+    /// A value for a parameter that the query does not have.
     #[error("query {query} has no parameter {parameter} (its parameters are {known})")]
     UnknownParameter {
         /// The query.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction, named_params, params};
 use super::value::{finite, get_parsed, to_integer};
 use super::{Result, Store, runs};
 use crate::hash::sha256_hex;
-use crate::record::{Completion, Decoded, Generation, Mode, Round, RunId, Slot};
+use crate::record::{Decoded, Generation, Mode, Round, RunId, Slot};
 
 /// What tells one generation of a run from another: its place in the plan without the order of execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,24 +30,22 @@ impl From<Slot> for SlotKey {
 }
 
 impl Store {
-    /// Stores a generation that ended, well or not, with its rounds, and marks the run as alive: one commit.
+    /// Stores a generation that ended, well or not, with its rounds and the run's present environment, and marks the run as
+    /// alive: one commit.
     ///
     /// # Errors
-    /// Where the run isn't running, or has this generation already.
+    /// If the run is not running, or has this generation already.
     pub fn record_generation(&mut self, run: RunId, generation: &Generation) -> Result<()> {
         self.write(|transaction| {
             runs::beat(transaction, run)?;
-            match &generation.outcome {
-                Ok(completion) => insert_completion(transaction, run, generation, completion),
-                Err(error) => insert_failure(transaction, run, generation, error),
-            }
+            insert(transaction, run, generation)
         })
     }
 
     /// Returns the generations that a run has already, failed ones included.
     ///
     /// # Errors
-    /// Where the database can't be read.
+    /// If the database cannot be read.
     pub fn finished_slots(&self, run: RunId) -> Result<HashSet<SlotKey>> {
         self.read(|connection| {
             let sql = "SELECT prompt_index, mode, iteration, is_warmup FROM generations WHERE run_id = ?1";
@@ -65,30 +63,28 @@ impl Store {
     }
 }
 
-fn insert_completion(
-    transaction: &Transaction<'_>,
-    run: RunId,
-    generation: &Generation,
-    completion: &Completion,
-) -> Result<()> {
-    let Generation { slot, .. } = generation;
-    let Completion { decoded, text } = completion;
-    let tokens = token_bytes(&decoded.tokens);
-    let totals = Totals::of(decoded);
+/// The row of a generation; what is `None` in it is NULL.
+fn insert(transaction: &Transaction<'_>, run: RunId, generation: &Generation) -> Result<()> {
+    let Generation { slot, outcome, .. } = generation;
+    let completion = outcome.as_ref().ok();
+    let decoded = completion.map(|completion| &completion.decoded);
+    let totals = decoded.map(Totals::of);
+    let tokens = decoded.map(|decoded| token_bytes(&decoded.tokens));
     transaction
         .prepare_cached(
             "INSERT INTO generations (
-                run_id, prompt_index, mode, iteration, is_warmup, exec_order, checkpoint_id, seed, started_at_ms,
-                load_average, stop_reason, num_prompt_tokens, total_tokens, num_rounds, num_drafted, num_accepted,
-                num_emitted, num_target_forwards, num_draft_forwards, time_to_first_token_ns, time_to_last_token_ns,
-                output_tokens, output_sha256, output_text
+                run_id, environment_id, prompt_index, mode, iteration, is_warmup, exec_order, checkpoint_id, seed,
+                started_at_ms, load_average, error, stop_reason, num_prompt_tokens, total_tokens, num_rounds,
+                num_drafted, num_accepted, num_emitted, num_target_forwards, num_draft_forwards,
+                time_to_first_token_ns, time_to_last_token_ns, output_tokens, output_sha256, output_text
             )
-            VALUES (
-                :run_id, :prompt_index, :mode, :iteration, :is_warmup, :exec_order, :checkpoint_id, :seed,
-                :started_at_ms, :load_average, :stop_reason, :num_prompt_tokens, :total_tokens, :num_rounds,
+            SELECT
+                id, environment_id, :prompt_index, :mode, :iteration, :is_warmup, :exec_order, :checkpoint_id, :seed,
+                :started_at_ms, :load_average, :error, :stop_reason, :num_prompt_tokens, :total_tokens, :num_rounds,
                 :num_drafted, :num_accepted, :num_emitted, :num_target_forwards, :num_draft_forwards,
                 :time_to_first_token_ns, :time_to_last_token_ns, :output_tokens, :output_sha256, :output_text
-            )",
+            FROM runs
+            WHERE id = :run_id",
         )?
         .execute(named_params! {
             ":run_id": run.0,
@@ -101,56 +97,24 @@ fn insert_completion(
             ":seed": to_integer(generation.seed),
             ":started_at_ms": generation.started_at_ms,
             ":load_average": generation.load_average.and_then(finite),
-            ":stop_reason": decoded.stop_reason.as_str(),
-            ":num_prompt_tokens": decoded.num_prompt_tokens,
-            ":total_tokens": to_integer(decoded.tokens.len() as u64),
-            ":num_rounds": to_integer(decoded.rounds.len() as u64),
-            ":num_drafted": to_integer(totals.num_drafted),
-            ":num_accepted": to_integer(totals.num_accepted),
-            ":num_emitted": to_integer(totals.num_emitted),
-            ":num_target_forwards": decoded.num_target_forwards,
-            ":num_draft_forwards": decoded.num_draft_forwards,
-            ":time_to_first_token_ns": to_integer(decoded.time_to_first_token_ns),
-            ":time_to_last_token_ns": to_integer(decoded.time_to_last_token_ns),
-            ":output_sha256": sha256_hex(&tokens),
+            ":error": outcome.as_ref().err(),
+            ":stop_reason": decoded.map(|decoded| decoded.stop_reason.as_str()),
+            ":num_prompt_tokens": decoded.map(|decoded| decoded.num_prompt_tokens),
+            ":total_tokens": decoded.map(|decoded| to_integer(decoded.tokens.len() as u64)),
+            ":num_rounds": decoded.map(|decoded| to_integer(decoded.rounds.len() as u64)),
+            ":num_drafted": totals.map(|totals| to_integer(totals.num_drafted)),
+            ":num_accepted": totals.map(|totals| to_integer(totals.num_accepted)),
+            ":num_emitted": totals.map(|totals| to_integer(totals.num_emitted)),
+            ":num_target_forwards": decoded.map(|decoded| decoded.num_target_forwards),
+            ":num_draft_forwards": decoded.map(|decoded| decoded.num_draft_forwards),
+            ":time_to_first_token_ns": decoded.map(|decoded| to_integer(decoded.time_to_first_token_ns)),
+            ":time_to_last_token_ns": decoded.map(|decoded| to_integer(decoded.time_to_last_token_ns)),
+            ":output_sha256": tokens.as_deref().map(sha256_hex),
             ":output_tokens": tokens,
-            ":output_text": text,
+            ":output_text": completion.map(|completion| &completion.text),
         })?;
-    insert_rounds(transaction, transaction.last_insert_rowid(), &decoded.rounds)
-}
-
-fn insert_failure(
-    transaction: &Transaction<'_>,
-    run: RunId,
-    generation: &Generation,
-    error: &str,
-) -> Result<()> {
-    let Generation { slot, .. } = generation;
-    transaction
-        .prepare_cached(
-            "INSERT INTO generations (
-                run_id, prompt_index, mode, iteration, is_warmup, exec_order, checkpoint_id, seed, started_at_ms,
-                load_average, error
-            )
-            VALUES (
-                :run_id, :prompt_index, :mode, :iteration, :is_warmup, :exec_order, :checkpoint_id, :seed,
-                :started_at_ms, :load_average, :error
-            )",
-        )?
-        .execute(named_params! {
-            ":run_id": run.0,
-            ":prompt_index": slot.prompt_index,
-            ":mode": slot.mode.as_str(),
-            ":iteration": slot.iteration,
-            ":is_warmup": slot.is_warmup,
-            ":exec_order": slot.exec_order,
-            ":checkpoint_id": generation.checkpoint_id.map(|id| id.0),
-            ":seed": to_integer(generation.seed),
-            ":started_at_ms": generation.started_at_ms,
-            ":load_average": generation.load_average.and_then(finite),
-            ":error": error,
-        })?;
-    Ok(())
+    let rounds = decoded.map_or(&[][..], |decoded| &decoded.rounds);
+    insert_rounds(transaction, transaction.last_insert_rowid(), rounds)
 }
 
 fn insert_rounds(connection: &Connection, generation_id: i64, rounds: &[Round]) -> Result<()> {
@@ -271,7 +235,7 @@ mod tests {
         let run = store.begin_run(&sample::run(1)).unwrap();
         let generation = sample::generation(sample::slot(0, Mode::TargetOnly, 0), vec![1], 1.0, &[]);
         store.record_generation(run, &generation).unwrap();
-        let twice = store.record_generation(run, &generation).unwrap_err().to_string();
+        let twice = sample::message(store.record_generation(run, &generation).unwrap_err());
         assert!(twice.contains("UNIQUE constraint failed"), "{twice}");
 
         store.finish_run(run, &RunEnd::Completed).unwrap();

@@ -13,7 +13,7 @@ impl Store {
     /// run that bears it) or the beginning of a uid. Where several would do, the first of these kinds wins.
     ///
     /// # Errors
-    /// Where no run, or the uids of several, match.
+    /// If no run, or the uids of several, match.
     pub fn resolve_run(&self, selector: &str) -> Result<RunId> {
         self.read(|connection| {
             let found = match selector.strip_prefix("@latest") {

@@ -3,12 +3,12 @@
 use rusqlite::Row;
 use serde::Serialize;
 
-use super::queries::{ACCEPTANCE_BY_POSITION, MODE_METRICS, PROMPT_METRICS, PROMPT_SPEEDUPS, Query};
+use super::queries::{MODE_METRICS, PROMPT_METRICS, Query};
 use super::value::{get_parsed, get_u64};
 use super::{Result, Store};
 use crate::record::{Mode, RunId};
 
-/// How fast a mode was over the prompts of a run. Times are in seconds; `None` where a figure can't exist.
+/// How fast a mode was over the prompts of a run. Times are in seconds; `None` where a figure cannot exist.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModeMetrics {
     /// The mode.
@@ -57,7 +57,7 @@ pub struct ModeMetrics {
     pub acceptance_rate_gain: Option<f64>,
 }
 
-/// How a prompt fared in a mode, its iterations averaged. Times are in seconds; `None` where a figure can't exist.
+/// How a prompt fared in a mode, its iterations averaged. Times are in seconds; `None` where a figure cannot exist.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PromptMetrics {
     /// Index into the run's prompts.
@@ -100,47 +100,11 @@ pub struct PromptMetrics {
     pub is_lossless: Option<bool>,
 }
 
-/// How much faster than target_only a prompt was decoded in a mode.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PromptSpeedup {
-    /// The mode.
-    pub mode: Mode,
-    /// Index into the run's prompts.
-    pub prompt_index: u32,
-    /// Seconds per output token in target_only.
-    pub target_time_per_output_token: f64,
-    /// Seconds per output token in the mode.
-    pub time_per_output_token: f64,
-    /// The former over the latter.
-    pub speedup: f64,
-    /// Accepted over drafted tokens.
-    pub acceptance_rate: Option<f64>,
-    /// Whether every iteration's output equals that of target_only (greedy runs alone).
-    pub is_lossless: Option<bool>,
-}
-
-/// How often the token at one place of a proposal was accepted.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PositionAcceptance {
-    /// The mode.
-    pub mode: Mode,
-    /// The place, from 1.
-    pub position: u32,
-    /// Rounds that proposed a token there.
-    pub num_proposed: u64,
-    /// Rounds that accepted it.
-    pub num_accepted: u64,
-    /// The latter over the former.
-    pub acceptance_rate: f64,
-    /// The same over the rounds that had accepted all places before.
-    pub conditional_acceptance_rate: Option<f64>,
-}
-
 impl Store {
     /// Returns the figures of a run by mode, in the order in which modes are shown.
     ///
     /// # Errors
-    /// Where the database can't be read.
+    /// If the database cannot be read.
     pub fn mode_metrics(&self, run: RunId) -> Result<Vec<ModeMetrics>> {
         self.rows_of_run(MODE_METRICS, run, |row| {
             Ok(ModeMetrics {
@@ -173,7 +137,7 @@ impl Store {
     /// Returns the figures of a run by prompt and mode.
     ///
     /// # Errors
-    /// Where the database can't be read.
+    /// If the database cannot be read.
     pub fn prompt_metrics(&self, run: RunId) -> Result<Vec<PromptMetrics>> {
         self.rows_of_run(PROMPT_METRICS, run, |row| {
             Ok(PromptMetrics {
@@ -196,41 +160,6 @@ impl Store {
                 acceptance_rate: row.get("acceptance_rate")?,
                 mean_acceptance_length: row.get("mean_acceptance_length")?,
                 is_lossless: row.get("is_lossless")?,
-            })
-        })
-    }
-
-    /// Returns the paired speedups of a run: one row per mode and prompt that target_only has too.
-    ///
-    /// # Errors
-    /// Where the database can't be read.
-    pub fn prompt_speedups(&self, run: RunId) -> Result<Vec<PromptSpeedup>> {
-        self.rows_of_run(PROMPT_SPEEDUPS, run, |row| {
-            Ok(PromptSpeedup {
-                mode: get_parsed(row, "mode")?,
-                prompt_index: row.get("prompt_index")?,
-                target_time_per_output_token: row.get("target_time_per_output_token")?,
-                time_per_output_token: row.get("time_per_output_token")?,
-                speedup: row.get("speedup")?,
-                acceptance_rate: row.get("acceptance_rate")?,
-                is_lossless: row.get("is_lossless")?,
-            })
-        })
-    }
-
-    /// Returns a run's acceptance by place in the proposal.
-    ///
-    /// # Errors
-    /// Where the database can't be read.
-    pub fn acceptance_by_position(&self, run: RunId) -> Result<Vec<PositionAcceptance>> {
-        self.rows_of_run(ACCEPTANCE_BY_POSITION, run, |row| {
-            Ok(PositionAcceptance {
-                mode: get_parsed(row, "mode")?,
-                position: row.get("position")?,
-                num_proposed: get_u64(row, "num_proposed")?,
-                num_accepted: get_u64(row, "num_accepted")?,
-                acceptance_rate: row.get("acceptance_rate")?,
-                conditional_acceptance_rate: row.get("conditional_acceptance_rate")?,
             })
         })
     }

@@ -104,7 +104,7 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<()> {
         // Another process has upgraded the database meanwhile, and has made the copy before.
         Ok(false) => fs::remove_file(&partial).map_err(failed),
         Err(error) => {
-            // What there is of it is of no use; if it can't be removed, the first error says more.
+            // What there is of it is of no use; if it cannot be removed, the first error says more.
             fs::remove_file(&partial).ok();
             Err(failed(io::Error::other(error)))
         }
@@ -127,7 +127,11 @@ fn migration_error(error: refinery::Error, path: &Path) -> Error {
             return known;
         }
     }
-    Error::Migration { path: path.to_owned(), source: error }
+    let cause = match error.kind() {
+        Kind::Connection(_, source) => source.to_string(),
+        _ => error.to_string(),
+    };
+    Error::Migration { path: path.to_owned(), cause }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //!   of them may share a file.
 //! - Nothing that is stored is summed up in memory: a figure that is shown is the answer of a query over committed
 //!   rows.
-//! - No NaN and no infinity enters a column. What can't exist is NULL.
+//! - No NaN and no infinity enters a column. What cannot exist is NULL.
 
 mod blobs;
 mod check;
@@ -32,18 +32,16 @@ mod summaries;
 mod value;
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Transaction};
 
-pub use checkpoints::Checkpoint;
 pub use error::{Error, Result};
 pub use generations::SlotKey;
-pub use metrics::{ModeMetrics, PositionAcceptance, PromptMetrics, PromptSpeedup};
-pub use process::HEARTBEAT_TIMEOUT_MS;
-pub use queries::{Query, Rows};
+pub use metrics::ModeMetrics;
+pub use models::FileStamp;
+pub use queries::Rows;
 pub use runs::RunEnd;
-pub use value::Value;
+pub use value::{Hex, Value};
 
 /// An open database.
 ///
@@ -85,17 +83,11 @@ impl Store {
         commit().map_err(|error: Error| error.in_file(&self.path))
     }
 
-    /// Writes in one transaction that a power cut can't undo either, nor any that came before it.
+    /// Writes in one transaction that a power cut cannot undo either, nor any that came before it.
     fn write_durably<T>(&mut self, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         self.read(|connection| Ok(connection.pragma_update(None, "synchronous", "FULL")?))?;
         let written = self.write(change);
         self.read(|connection| Ok(connection.pragma_update(None, "synchronous", "NORMAL")?))?;
         written
     }
-}
-
-/// Milliseconds since 1970-01-01 UTC.
-fn now_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

@@ -8,15 +8,26 @@ use super::value::{get_u64, to_integer};
 use super::{Result, Store};
 use crate::record::{ModelFile, ModelInfo};
 
+/// What tells that a file has not changed.
+#[derive(Debug, Clone, Copy)]
+pub struct FileStamp<'a> {
+    /// Where it lies.
+    pub path: &'a Path,
+    /// Its size.
+    pub size_bytes: u64,
+    /// When it was modified, in nanoseconds since 1970-01-01 UTC.
+    pub mtime_ns: i64,
+}
+
 impl Store {
-    /// Returns the SHA-256 of a file that was hashed before and hasn't changed since, by its size and time.
+    /// Returns the SHA-256 of a file that was hashed before and bears the same stamp now.
     ///
     /// # Errors
-    /// Where the database can't be read.
-    pub fn file_hash(&self, path: &Path, size_bytes: u64, mtime_ns: i64) -> Result<Option<String>> {
+    /// If the database cannot be read.
+    pub fn file_hash(&self, stamp: &FileStamp) -> Result<Option<String>> {
         self.read(|connection| {
             let sql = "SELECT sha256 FROM file_hashes WHERE path = ?1 AND size_bytes = ?2 AND mtime_ns = ?3";
-            let key = params![path.to_string_lossy(), to_integer(size_bytes), mtime_ns];
+            let key = params![stamp.path.to_string_lossy(), to_integer(stamp.size_bytes), stamp.mtime_ns];
             Ok(connection.query_row(sql, key, |row| row.get(0)).optional()?)
         })
     }
@@ -24,21 +35,15 @@ impl Store {
     /// Remembers the SHA-256 of a file, in place of what was known of its path.
     ///
     /// # Errors
-    /// Where the database can't be written.
-    pub fn remember_file_hash(
-        &mut self,
-        path: &Path,
-        size_bytes: u64,
-        mtime_ns: i64,
-        sha256: &str,
-    ) -> Result<()> {
+    /// If the database cannot be written.
+    pub fn remember_file_hash(&mut self, stamp: &FileStamp, sha256: &str) -> Result<()> {
         self.write(|transaction| {
             transaction.execute(
                 "INSERT INTO file_hashes (path, size_bytes, mtime_ns, sha256)
                 VALUES (?1, ?2, ?3, ?4)
                 ON CONFLICT (path) DO UPDATE
                 SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256",
-                params![path.to_string_lossy(), to_integer(size_bytes), mtime_ns, sha256],
+                params![stamp.path.to_string_lossy(), to_integer(stamp.size_bytes), stamp.mtime_ns, sha256],
             )?;
             Ok(())
         })
@@ -137,15 +142,16 @@ mod tests {
     #[test]
     fn file_hash_is_known_while_size_and_time_are_the_same() {
         let (_folder, mut store) = sample::store();
-        let path = Path::new("/models/a.gguf");
+        let stamp =
+            |size_bytes, mtime_ns| FileStamp { path: Path::new("/models/a.gguf"), size_bytes, mtime_ns };
         let (old, new) = (sha256_hex(b"old"), sha256_hex(b"new"));
-        assert_eq!(store.file_hash(path, 10, 20).unwrap(), None);
-        store.remember_file_hash(path, 10, 20, &old).unwrap();
-        assert_eq!(store.file_hash(path, 10, 20).unwrap(), Some(old));
-        assert_eq!(store.file_hash(path, 11, 20).unwrap(), None);
-        assert_eq!(store.file_hash(path, 10, 21).unwrap(), None);
-        store.remember_file_hash(path, 11, 21, &new).unwrap();
-        assert_eq!(store.file_hash(path, 10, 20).unwrap(), None);
-        assert_eq!(store.file_hash(path, 11, 21).unwrap(), Some(new));
+        assert_eq!(store.file_hash(&stamp(10, 20)).unwrap(), None);
+        store.remember_file_hash(&stamp(10, 20), &old).unwrap();
+        assert_eq!(store.file_hash(&stamp(10, 20)).unwrap(), Some(old));
+        assert_eq!(store.file_hash(&stamp(11, 20)).unwrap(), None);
+        assert_eq!(store.file_hash(&stamp(10, 21)).unwrap(), None);
+        store.remember_file_hash(&stamp(11, 21), &new).unwrap();
+        assert_eq!(store.file_hash(&stamp(10, 20)).unwrap(), None);
+        assert_eq!(store.file_hash(&stamp(11, 21)).unwrap(), Some(new));
     }
 }

@@ -26,7 +26,7 @@ impl Store {
     /// Opens the database, creates it if there is none, and brings its schema up to date.
     ///
     /// # Errors
-    /// Where the file is of another program or a newer schema, is no database, or may not be written.
+    /// If the file is of another program or a newer schema, is no database, or may not be written.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if path.is_dir() {
@@ -44,7 +44,7 @@ impl Store {
     /// its folder may not be written.
     ///
     /// # Errors
-    /// As [`Store::open`], and where there is no such file.
+    /// If there is no such file, or as [`Store::open`].
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if path.is_dir() {
@@ -118,7 +118,7 @@ fn claim(connection: &mut Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Repeats what fails because another process holds a lock. SQLite's own timeout doesn't cover all: the switch to the
+/// Repeats what fails because another process holds a lock. SQLite's own timeout does not cover all: the switch to the
 /// write-ahead log, for one, fails at once.
 fn retry_while_locked<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let deadline = Instant::now() + BUSY_TIMEOUT;
@@ -130,7 +130,7 @@ fn retry_while_locked<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     }
 }
 
-/// Opens for reading alone. A write-ahead log needs files beside the database even for that; where they can't be made
+/// Opens for reading alone. A write-ahead log needs files beside the database even for that; where they cannot be made
 /// and there is no log, nobody is writing, and the file can be read as it lies.
 fn open_read_only(path: &Path) -> Result<Store> {
     match open_uri(path, "mode=ro") {

@@ -11,7 +11,7 @@ impl Store {
     /// the draft, and a model's files in the order of their names.
     ///
     /// # Errors
-    /// Where there is no such run.
+    /// If there is no such run.
     pub fn run_plan(&self, run: RunId) -> Result<NewRun> {
         self.read(|connection| {
             let mut statement = connection.prepare(

@@ -4,12 +4,12 @@
 
 use std::fs;
 
-use super::now_ms;
+use crate::environment::now_ms;
 
-/// How long a run may be silent before it counts as crashed, where its process can't be asked for.
+/// How long a run may be silent before it counts as crashed, where its process cannot be asked for.
 ///
-/// Ten minutes: a heartbeat comes with each generation, and one of a large model on a slow machine takes minutes. The
-/// view `run_states` has the same bound.
+/// Ten minutes: a heartbeat comes as each generation begins and ends, and one of a large model on a slow machine takes
+/// minutes. One that takes longer than this looks like a crash until it ends. The view `run_states` has the same bound.
 pub const HEARTBEAT_TIMEOUT_MS: i64 = 600_000;
 
 /// A process, told apart from any that had or will have its number.

@@ -6,6 +6,9 @@ use serde::Serialize;
 use super::value::Value;
 use super::{Error, Result, Store, runs};
 
+/// The parameter that the store fills in.
+const CRASHED_RUN_IDS: &str = ":crashed_run_ids";
+
 /// A statement that answers one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query {
@@ -50,18 +53,13 @@ impl Query {
     /// Finds a query by its name.
     ///
     /// # Errors
-    /// Where there is none of that name.
+    /// If there is none of that name.
     pub fn find(name: &str) -> Result<Self> {
         let found = Self::ALL.iter().find(|query| query.name == name);
         found.copied().ok_or_else(|| {
             let known: Vec<_> = Self::ALL.iter().map(|query| query.name).collect();
             Error::NoQuery { name: name.to_owned(), known: known.join(", ") }
         })
-    }
-
-    /// Returns the question that it answers: the first line of its file.
-    pub fn question(&self) -> &'static str {
-        self.sql.lines().next().unwrap_or_default().trim_start_matches("-- ")
     }
 }
 
@@ -87,12 +85,13 @@ impl Store {
     /// (`(":run_id", run.into())`); only `:crashed_run_ids` need not: the store asks which processes are gone.
     ///
     /// # Errors
-    /// Where there is no such query, or parameters are missing or unknown.
+    /// If there is no such query, or parameters are missing or unknown.
     pub fn query(&self, name: &str, parameters: &[(&str, Value)]) -> Result<Rows> {
         let query = Query::find(name)?;
         self.read(|connection| {
             let mut statement = connection.prepare(query.sql)?;
-            bind(connection, &mut statement, query, parameters)?;
+            let parameters = completed(connection, &parameter_names(&statement), parameters)?;
+            bind(&mut statement, query, &parameters)?;
             let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
             let mut answer = statement.raw_query();
             let mut rows = Vec::new();
@@ -105,33 +104,41 @@ impl Store {
     }
 }
 
-/// Binds every parameter of a statement, and refuses those that it doesn't have.
-fn bind(
-    connection: &Connection,
-    statement: &mut Statement<'_>,
-    query: Query,
-    parameters: &[(&str, Value)],
-) -> Result<()> {
-    let names: Vec<String> = (1..=statement.parameter_count())
-        .filter_map(|i| statement.parameter_name(i).map(str::to_owned))
-        .collect();
+/// Binds every parameter of a query's statement, and refuses those that it does not have.
+fn bind(statement: &mut Statement<'_>, query: Query, parameters: &[(&str, Value)]) -> Result<()> {
+    let names = parameter_names(statement);
     let known = names.join(", ");
     if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !names.iter().any(|known| known == name)) {
         return Err(Error::UnknownParameter { query: query.name, parameter: (*unknown).to_owned(), known });
     }
     for (index, name) in (1..).zip(&names) {
-        match parameters.iter().find(|(given, _)| given == name) {
-            Some((_, value)) => statement.raw_bind_parameter(index, value)?,
-            None if name == ":crashed_run_ids" => {
-                let crashed = serde_json::to_string(&runs::crashed(connection)?).expect("ids are numbers");
-                statement.raw_bind_parameter(index, crashed)?;
-            }
-            None => {
-                return Err(Error::MissingParameter { query: query.name, parameter: name.clone(), known });
-            }
-        }
+        let Some((_, value)) = parameters.iter().find(|(given, _)| given == name) else {
+            return Err(Error::MissingParameter { query: query.name, parameter: name.clone(), known });
+        };
+        statement.raw_bind_parameter(index, value)?;
     }
     Ok(())
+}
+
+/// The names of a statement's parameters, each with its colon.
+fn parameter_names(statement: &Statement<'_>) -> Vec<String> {
+    let name = |index| statement.parameter_name(index).map(str::to_owned);
+    (1..=statement.parameter_count()).filter_map(name).collect()
+}
+
+/// The given parameters, and what the store itself knows where a query asks for it: which runs have crashed.
+fn completed<'a>(
+    connection: &Connection,
+    names: &[String],
+    parameters: &[(&'a str, Value)],
+) -> Result<Vec<(&'a str, Value)>> {
+    let mut parameters = parameters.to_vec();
+    let is_given = parameters.iter().any(|(name, _)| *name == CRASHED_RUN_IDS);
+    if !is_given && names.iter().any(|name| name == CRASHED_RUN_IDS) {
+        let crashed = serde_json::to_string(&runs::crashed(connection)?).expect("ids are numbers");
+        parameters.push((CRASHED_RUN_IDS, Value::Text(crashed)));
+    }
+    Ok(parameters)
 }
 
 #[cfg(test)]

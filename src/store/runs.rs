@@ -5,8 +5,9 @@ use uuid::Uuid;
 
 use super::process::Process;
 use super::value::get_parsed;
-use super::{Error, Result, Store, environments, lookup, models, now_ms, prompts, summaries};
-use crate::record::{NewRun, RunId, RunModel, RunStatus, Setting};
+use super::{Error, Result, Store, environments, lookup, models, prompts, summaries};
+use crate::environment::now_ms;
+use crate::record::{Environment, NewRun, RunId, RunModel, RunStatus, Setting};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +38,10 @@ impl Store {
     /// Stores a run with its settings, models and prompts, as running in this process.
     ///
     /// # Errors
-    /// Where the database can't be written, or a value breaks a rule of the schema.
+    /// If the database cannot be written, or a value breaks a rule of the schema.
     pub fn begin_run(&mut self, new: &NewRun) -> Result<RunId> {
-        let uid = Uuid::now_v7().to_string();
-        let process = Process::current();
         self.write(|transaction| {
-            let run = insert_run(transaction, new, &uid, &process)?;
+            let run = insert_run(transaction, new)?;
             insert_settings(transaction, run, &new.settings)?;
             insert_models(transaction, run, &new.models)?;
             prompts::insert_for_run(transaction, run, &new.prompts)?;
@@ -60,15 +59,15 @@ impl Store {
     /// Says that a run is alive. Each recorded generation says so too; this is for what takes long between them.
     ///
     /// # Errors
-    /// Where the run isn't running.
+    /// If the run is not running.
     pub fn heartbeat(&mut self, run: RunId) -> Result<()> {
         self.write(|transaction| beat(transaction, run))
     }
 
-    /// Ends a run and stores the summaries of what it measured, in one commit that a power cut can't undo.
+    /// Ends a run and stores the summaries of what it measured, in one commit that a power cut cannot undo.
     ///
     /// # Errors
-    /// Where the run isn't running.
+    /// If the run is not running.
     pub fn finish_run(&mut self, run: RunId, end: &RunEnd) -> Result<()> {
         self.write_durably(|transaction| {
             let num_changed = transaction.execute(
@@ -84,29 +83,32 @@ impl Store {
         })
     }
 
-    /// Takes up a run that was interrupted, failed or crashed: it is running again, in this process, and its summaries
-    /// are gone until it ends again.
+    /// Finds out whether a run can be taken up again, before anything is made ready for it.
     ///
     /// # Errors
-    /// Where the run is complete, or its process is still there.
-    pub fn resume_run(&mut self, run: RunId) -> Result<()> {
+    /// If there is no such run, it is complete, or its process is still there.
+    pub fn check_resumable(&self, run: RunId) -> Result<()> {
+        self.read(|connection| check_resumable(connection, run, &Process::current()))
+    }
+
+    /// Takes up a run that was interrupted, failed or crashed: it is running again, in this process and environment, and
+    /// its summaries are gone until it ends again.
+    ///
+    /// # Errors
+    /// If the run is complete, or its process is still there.
+    pub fn resume_run(&mut self, run: RunId, environment: &Environment) -> Result<()> {
         let current = Process::current();
         self.write(|transaction| {
-            let (status, process, heartbeat_at_ms) = standing(transaction, run)?;
-            if status == RunStatus::Completed {
-                return Err(Error::RunCompleted { run });
-            }
-            if status == RunStatus::Running && process != current && !process.is_gone(heartbeat_at_ms) {
-                return Err(Error::RunAlive { run, pid: process.pid });
-            }
+            check_resumable(transaction, run, &current)?;
             summaries::delete(transaction, run)?;
             transaction.execute(
                 "UPDATE runs
-                SET status = 'running', error = NULL, ended_at_ms = NULL, heartbeat_at_ms = :now, pid = :pid,
-                    boot_id = :boot_id, process_start_ticks = :start_ticks
+                SET status = 'running', error = NULL, ended_at_ms = NULL, environment_id = :environment_id,
+                    heartbeat_at_ms = :now, pid = :pid, boot_id = :boot_id, process_start_ticks = :start_ticks
                 WHERE id = :run",
                 named_params! {
                     ":run": run.0,
+                    ":environment_id": environments::insert(transaction, environment)?,
                     ":now": now_ms(),
                     ":pid": current.pid,
                     ":boot_id": current.boot_id,
@@ -116,6 +118,18 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Refuses a run that is complete, or that another process works on.
+fn check_resumable(connection: &Connection, run: RunId, current: &Process) -> Result<()> {
+    let (status, process, heartbeat_at_ms) = standing(connection, run)?;
+    if status == RunStatus::Completed {
+        return Err(Error::RunCompleted { run });
+    }
+    if status == RunStatus::Running && process != *current && !process.is_gone(heartbeat_at_ms) {
+        return Err(Error::RunAlive { run, pid: process.pid });
+    }
+    Ok(())
 }
 
 /// Marks a running run as alive now.
@@ -163,7 +177,8 @@ fn process(row: &Row<'_>) -> rusqlite::Result<Process> {
     })
 }
 
-fn insert_run(connection: &Connection, new: &NewRun, uid: &str, process: &Process) -> Result<RunId> {
+fn insert_run(connection: &Connection, new: &NewRun) -> Result<RunId> {
+    let process = Process::current();
     connection.execute(
         "INSERT INTO runs (
             uid, kind, name, status, command_line, environment_id, prompt_set_id, checkpoint_id,
@@ -174,7 +189,7 @@ fn insert_run(connection: &Connection, new: &NewRun, uid: &str, process: &Proces
             :num_planned_generations, :now, :now, :pid, :boot_id, :process_start_ticks
         )",
         named_params! {
-            ":uid": uid,
+            ":uid": Uuid::now_v7().to_string(),
             ":kind": new.kind.as_str(),
             ":name": new.name,
             ":command_line": new.command_line,

@@ -18,6 +18,17 @@ pub(super) fn store() -> (TempDir, Store) {
     (folder, store)
 }
 
+/// An error's message with those of its causes, as the program shows it; none says again what another has said.
+pub(super) fn message(error: super::Error) -> String {
+    let error = anyhow::Error::from(error);
+    let parts: Vec<String> = error.chain().map(ToString::to_string).collect();
+    for (i, part) in parts.iter().enumerate() {
+        let others = parts.iter().enumerate().filter(|(j, _)| *j != i);
+        others.for_each(|(_, other)| assert!(!other.contains(part.as_str()), "{other:?} repeats {part:?}"));
+    }
+    format!("{error:#}")
+}
+
 /// Returns the one value that a statement gives.
 pub(super) fn value<T: FromSql>(store: &Store, sql: &str) -> T {
     store.connection.query_row(sql, [], |row| row.get(0)).unwrap()
@@ -162,7 +173,7 @@ pub(super) fn failure(slot: Slot, error: &str) -> Generation {
 }
 
 /// Stores three runs with what is hard for figures: failures, prompts that failed throughout, warm-ups, single tokens,
-/// outputs that differ, several iterations, and a run that isn't greedy. Returns when all have ended but the last.
+/// outputs that differ, several iterations, and a run that is not greedy. Returns when all have ended but the last.
 pub(super) fn fill(store: &mut Store) {
     store.import_adapter(&adapter(100), &model("draft")).unwrap();
     for (number, temperature) in [(1, 0.0), (2, 0.8), (3, 0.0)] {

@@ -43,7 +43,7 @@ impl From<RunId> for Value {
 }
 
 impl From<ValueRef<'_>> for Value {
-    /// Text that isn't UTF-8 (this program writes none) gets replacement characters.
+    /// Text that is not UTF-8 (this program writes none) gets replacement characters.
     fn from(value: ValueRef<'_>) -> Self {
         match value {
             ValueRef::Null => Self::Null,
@@ -81,7 +81,8 @@ impl Serialize for Value {
 }
 
 /// Bytes, written in lower-case hex.
-struct Hex<'a>(&'a [u8]);
+#[derive(Debug, Clone, Copy)]
+pub struct Hex<'a>(pub &'a [u8]);
 
 impl Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

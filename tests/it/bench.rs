@@ -1,5 +1,7 @@
 //! `speclora bench` from prompts to rows.
 
+use std::process::Child;
+
 use serde_json::Value;
 
 use crate::fixture;
@@ -137,7 +139,11 @@ fn without_an_adapter_the_default_goes_on_and_a_named_one_fails() {
     assert!(outcome.stderr.contains("note: no adapter has been trained yet"), "{}", outcome.stderr);
     let named = workspace.run(&bench_arguments(&target, &draft, &["--adapter", "best"]));
     assert_eq!(named.code, Some(1));
-    assert!(named.stderr.contains("no adapter best"), "{}", named.stderr);
+    assert!(named.stderr.contains("no adapter best (it is no alias"), "{}", named.stderr);
+    let mode_named = workspace.run(&bench_arguments(&target, &draft, &["--modes", "spec_lora"]));
+    assert_eq!(mode_named.code, Some(1));
+    assert!(mode_named.stderr.contains("no adapter best has been trained"), "{}", mode_named.stderr);
+    workspace.succeed(&bench_arguments(&target, &draft, &["--control"]));
 }
 
 #[test]
@@ -208,8 +214,14 @@ fn prompt_files_of_every_form_give_the_same_prompts() {
     assert_eq!(workspace.value::<i64>("SELECT count(*) FROM run_prompts"), 6);
 }
 
-/// Waits until a run in another process has stored more generations than `floor`.
-fn wait_for_generations(workspace: &Workspace, floor: i64) {
+/// Iterations of a bench that is to be broken off: far more than end while a test looks the other way.
+const MANY: &str = "150";
+
+/// Generations of such a bench: four prompts in two modes, and two warm-ups.
+const NUM_MANY: i64 = 4 * 2 * 150 + 2;
+
+/// Waits until a bench in another process has stored more generations than `floor`.
+fn wait_for_generations(workspace: &Workspace, child: &mut Child, floor: i64) {
     loop {
         let database = workspace.path("speclora.db");
         let count = rusqlite::Connection::open(&database)
@@ -217,6 +229,8 @@ fn wait_for_generations(workspace: &Workspace, floor: i64) {
         if count.is_ok_and(|count| count > floor) {
             return;
         }
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "the bench ended before it had stored {floor} generations: {ended:?}");
         std::thread::yield_now();
     }
 }
@@ -225,18 +239,29 @@ fn wait_for_generations(workspace: &Workspace, floor: i64) {
 fn a_killed_bench_keeps_what_ended_and_is_resumed() {
     let workspace = Workspace::new();
     let (target, draft) = (model("llama-untied"), model("qwen3-tied"));
-    let arguments = bench_arguments(&target, &draft, &["--skip-lora", "-n", "60"]);
-    let mut child = workspace.spawn(&arguments);
-    wait_for_generations(&workspace, 7);
+    let mut child = workspace.spawn(&bench_arguments(&target, &draft, &["--skip-lora", "-n", MANY]));
+    wait_for_generations(&workspace, &mut child, 7);
     child.kill().unwrap();
     child.wait().unwrap();
     let before: i64 = workspace.value("SELECT count(*) FROM generations");
-    assert!((8..482).contains(&before), "{before}");
+    assert!((8..NUM_MANY).contains(&before), "{before}");
     assert_eq!(workspace.value::<i64>(ROUND_SUMS), 0);
     assert_eq!(workspace.json(&["runs", "list"])[0]["state"], "crashed");
 
-    workspace.succeed(&["bench", "--resume", "1"]);
-    assert_eq!(workspace.value::<i64>("SELECT count(*) FROM generations WHERE is_warmup = 0"), 480);
+    let elsewhere = "UPDATE environments SET hostname = 'elsewhere', fingerprint = hex(randomblob(32))";
+    workspace.database().execute(elsewhere, []).unwrap();
+    let resumed = workspace.run(&["bench", "--resume", "1"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("warning: run 1 goes on under other conditions"), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("hostname was elsewhere, is "), "{}", resumed.stderr);
+    assert_eq!(workspace.json(&["runs", "show", "1"])["num_environments"], 2);
+
+    assert_eq!(workspace.value::<i64>("SELECT count(*) FROM generations"), NUM_MANY);
+    assert_eq!(
+        workspace.value::<i64>("SELECT sum(is_warmup) FROM generations"),
+        2,
+        "warmed again, not stored"
+    );
     let listed = &workspace.json(&["runs", "list"])[0];
     assert_eq!(listed["state"], "completed");
     let summary: (i64, i64) = workspace
@@ -247,22 +272,88 @@ fn a_killed_bench_keeps_what_ended_and_is_resumed() {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .unwrap();
-    assert_eq!(summary, (240, 4), "the summary is that of the whole");
+    assert_eq!(summary, (NUM_MANY / 2 - 1, 4), "the summary is that of the whole");
+}
+
+#[test]
+fn a_run_remembers_where_its_models_lie_and_is_known_as_complete_without_them() {
+    let workspace = Workspace::new();
+    std::fs::create_dir(workspace.path("tiny")).unwrap();
+    for file in std::fs::read_dir(fixture("models/llama-tied")).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), workspace.path("tiny").join(file.file_name())).unwrap();
+    }
+    workspace.succeed(&["bench", "--target", "tiny", "--modes", "target_only", "-p", "hello", "-m", "2"]);
+    let path: String = workspace.value("SELECT path FROM run_models");
+    assert!(std::path::Path::new(&path).is_absolute(), "{path}");
+    std::fs::remove_dir_all(workspace.path("tiny")).unwrap();
     let again = workspace.run(&["bench", "--resume", "1"]);
-    assert_eq!(again.code, Some(1), "a complete run is not resumed: {}", again.stderr);
+    assert_eq!(again.code, Some(1));
+    assert!(again.stderr.contains("run 1 is complete"), "{}", again.stderr);
+}
+
+#[cfg(unix)]
+fn send(signal: &str, child: &Child) {
+    let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 #[cfg(unix)]
 #[test]
 fn an_interrupted_bench_says_so_and_is_resumed() {
-    let workspace = Workspace::new();
+    let mut workspace = Workspace::new();
     let (target, draft) = (model("llama-untied"), model("qwen3-tied"));
-    let mut child = workspace.spawn(&bench_arguments(&target, &draft, &["--skip-lora", "-n", "60"]));
-    wait_for_generations(&workspace, 3);
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
+    let mut child = workspace.spawn(&bench_arguments(&target, &draft, &["--skip-lora", "-n", MANY]));
+    wait_for_generations(&workspace, &mut child, 3);
+    send("-INT", &child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(workspace.json(&["runs", "show", "@latest"])["state"], "interrupted");
-    workspace.succeed(&["bench", "--resume", "@latest"]);
-    assert_eq!(workspace.value::<i64>("SELECT count(*) FROM generations WHERE is_warmup = 0"), 480);
+    workspace.set("SPECLORA_SEED", "9");
+    let resumed = workspace.run(&["bench", "--resume", "@latest"]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("ignored: seed (SPECLORA_SEED)"), "{}", resumed.stderr);
+    assert_eq!(workspace.value::<i64>("SELECT count(*) FROM generations"), NUM_MANY);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_bench_that_is_told_to_ignore_the_hangup_survives_it() {
+    let workspace = Workspace::new();
+    let (target, draft) = (model("llama-untied"), model("qwen3-tied"));
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_speclora")]);
+    shell.args(bench_arguments(&target, &draft, &["--skip-lora", "-n", "20"]));
+    let mut child = workspace.spawn_in_folder(shell);
+    wait_for_generations(&workspace, &mut child, 3);
+    send("-HUP", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(workspace.value::<String>("SELECT status FROM runs"), "completed");
+}
+
+#[test]
+fn json_on_standard_output_stands_alone() {
+    let workspace = Workspace::new();
+    let target = model("llama-tied");
+    let bench = ["bench", "--target", &target, "--modes", "target_only", "-p", "hello", "-m", "2", "-o", "-"];
+    let json: Value = serde_json::from_str(&workspace.succeed(&bench)).unwrap();
+    assert_eq!(json["summary"]["target_only"]["num_prompts"], 1);
+}
+
+#[test]
+fn bench_and_runs_show_print_the_same_summary() {
+    let workspace = Workspace::new();
+    let (target, draft) = (model("llama-untied"), model("qwen3-tied"));
+    let printed = workspace.succeed(&bench_arguments(&target, &draft, &["--skip-lora"]));
+    let shown = workspace.succeed(&["runs", "show", "1"]);
+    for line in printed.lines() {
+        assert!(shown.contains(line), "{line:?} is not in {shown}");
+    }
+    assert!(shown.contains("Pooled Acceptance"), "{shown}");
+    let csv = workspace.succeed(&["export", "1", "--what", "summary", "--format", "csv"]);
+    for column in ["acceptance_rate", "mean_acceptance_length", "median_tokens_per_second", "speedup"] {
+        assert!(
+            csv.lines().next().unwrap().split(',').any(|name| name == column),
+            "{column} is not in {csv}"
+        );
+    }
 }

@@ -82,6 +82,10 @@ fn prompts_that_cannot_be_run() {
     check(&workspace, &bench("bytes.txt"), 1, &["bytes.txt", "2", "UTF-8"]);
     workspace.write("long.txt", "word ".repeat(200));
     check(&workspace, &bench("long.txt"), 1, &["prompt 1 has", "the context holds 128"]);
+    let many: String = (0..1001).map(|index| format!("prompt {index}\n")).collect();
+    workspace.write("many.txt", many);
+    let absurd = [&bench("many.txt")[..], &["-n", "10000"]].concat();
+    check(&workspace, &absurd, 2, &["10010001 generations", "iterations"]);
     assert_eq!(workspace.run(&["runs", "list", "--json"]).stdout.trim(), "[]", "no run was begun");
 }
 
@@ -153,7 +157,22 @@ fn adapters_that_do_not_fit() {
         1,
         &["no adapter nosuch", "--skip-lora"],
     );
-    check(&workspace, &bench_arguments(&target, &draft, &["-a", "7"]), 1, &["7"]);
+    check(&workspace, &bench_arguments(&target, &draft, &["-a", "7"]), 1, &["no checkpoint 7"]);
+
+    let (draft, other) = (model("llama-untied"), model("llama-tied"));
+    let adapter = text(&fixture("adapters/llama-untied-rslora-r2"));
+    workspace.succeed(&bench_arguments(&draft, &draft, &["-a", &adapter]));
+    let checkpoint: (String, String) = workspace
+        .database()
+        .query_row(
+            "SELECT m.sha256, c.source FROM checkpoints AS c JOIN models AS m ON m.id = c.draft_model_id",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    let parts = ["adapter 1 is for another draft", &checkpoint.0, "llama-tied"];
+    check(&workspace, &bench_arguments(&draft, &other, &["-a", "1"]), 1, &parts);
+    assert!(std::path::Path::new(&checkpoint.1).is_absolute(), "{}", checkpoint.1);
 }
 
 #[test]
@@ -165,7 +184,57 @@ fn runs_that_are_not_there() {
     check(&workspace, &["runs", "show", "15"], 1, &["no run 15", "1"]);
     check(&workspace, &["export", "run", "15"], 1, &["no run 15"]);
     check(&workspace, &["export", "run", "1", "--format", "table"], 2, &["json, jsonl or csv"]);
+    check(&workspace, &["runs", "show", "1", "--format", "csv"], 2, &["table, md or json", "export"]);
+    check(&workspace, &["runs", "show", "1", "--format", "jsonl"], 2, &["table, md or json", "export"]);
     check(&workspace, &["bench", "--resume", "1", "--seed", "4"], 2, &["--resume takes"]);
+}
+
+#[test]
+fn names_and_files_that_cannot_be_used_are_found_before_the_work() {
+    let workspace = Workspace::new();
+    let target = model("llama-tied");
+    check(&workspace, &[&bench_of(&target)[..], &["--name", ""]].concat(), 2, &["--name"]);
+    let output = [&bench_of(&target)[..], &["-o", "no/such/out.json"]].concat();
+    check(&workspace, &output, 1, &["cannot write no/such/out.json"]);
+    assert!(!workspace.path("speclora.db").exists(), "no run was begun");
+}
+
+#[test]
+fn an_error_says_its_cause_once() {
+    let workspace = Workspace::new();
+    let target = model("llama-tied");
+    let no_prompts = ["bench", "--target", &target, "--modes", "target_only", "-f", "none.txt"];
+    for arguments in [&no_prompts[..], &["config", "show", "--config", "none.toml"]] {
+        let stderr = workspace.run(arguments).stderr;
+        assert_eq!(stderr.matches("No such file").count(), 1, "{stderr}");
+    }
+}
+
+#[test]
+fn what_is_not_set_up_has_a_word_in_json() {
+    let workspace = Workspace::new();
+    let checks = workspace.json(&["doctor"]);
+    let target = checks.as_array().unwrap().iter().find(|check| check["check"] == "target").unwrap();
+    assert_eq!(target["status"], "unset");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_written_is_named() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    let workspace = Workspace::new();
+    let folder = workspace.path("locked");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, Permissions::from_mode(0o555)).unwrap();
+    if std::fs::write(folder.join("probe"), "").is_ok() {
+        eprintln!("skipped: this user may write anywhere");
+        return;
+    }
+    let target = model("llama-tied");
+    let bench = [&bench_of(&target)[..], &["--db", "locked/x.db"]].concat();
+    check(&workspace, &bench, 1, &["cannot write locked/x.db", "--db"]);
 }
 
 #[test]

@@ -43,14 +43,19 @@ impl Workspace {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_speclora"));
+        command.args(arguments);
+        self.confine(&mut command);
         command
-            .args(arguments)
+    }
+
+    /// Leaves a command nothing of the world but this folder.
+    fn confine(&self, command: &mut Command) {
+        command
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
-        command
     }
 
     /// Runs a command to its end.
@@ -72,7 +77,13 @@ impl Workspace {
 
     /// Starts a command and returns at once.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        self.spawn_in_folder(self.command(arguments))
+    }
+
+    /// Starts any command in this folder.
+    pub(crate) fn spawn_in_folder(&self, mut command: Command) -> Child {
+        self.confine(&mut command);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     pub(crate) fn database(&self) -> Connection {

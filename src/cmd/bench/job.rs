@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 
 use crate::bench::generator::{GeneratorSettings, ModelGenerator, Workload};
-use crate::bench::measure::{MeasureContext, measure};
+use crate::bench::measure::{Event, Measurement};
 use crate::cmd::context::Context;
 use crate::cmd::interrupt;
 use crate::config::Spec;
@@ -15,6 +15,13 @@ use crate::environment;
 use crate::record::{NewRun, Role, RunId, Slot};
 use crate::store::{RunEnd, Store};
 
+/// The models of a bench, weights not yet loaded.
+pub(super) struct Models {
+    pub(super) target: Identified,
+    /// The draft, where a mode uses it.
+    pub(super) draft: Option<Identified>,
+}
+
 /// A bench that is ready to begin.
 pub(super) struct Job {
     /// The run that is taken up again; `None` for a new one.
@@ -22,54 +29,85 @@ pub(super) struct Job {
     pub(super) new_run: NewRun,
     pub(super) spec: Spec,
     pub(super) store: Store,
-    pub(super) target: Identified,
-    pub(super) draft: Option<Identified>,
+    pub(super) models: Models,
+    /// The adapter of `spec_lora`, if that is measured.
+    pub(super) adapter: Option<Adapter>,
+    /// Warm-ups to repeat without a row.
+    pub(super) warm_again: Vec<Slot>,
     /// What is to be generated.
     pub(super) slots: Vec<Slot>,
 }
 
 /// Carries out a job to its end, and returns the store with the run in it.
 pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<(Store, RunId)> {
-    let Job { run, new_run, spec, mut store, target, draft, slots } = job;
+    let Job { run, new_run, spec, mut store, models, adapter, warm_again, slots } = job;
     threads::limit(spec.threads);
-    let pair = load(&target, draft.as_ref(), context)?;
-    let adapter = match (new_run.checkpoint_id, pair.draft_config()) {
-        (Some(id), Some(config)) => Some(Adapter::fit(&store.load_adapter(id)?, config)?),
-        _ => None,
-    };
+    let pair = load(&models, context)?;
     let cancel = interrupt::listen()?;
     let workload = Workload { prompts: &new_run.prompts, modes: &spec.modes };
     let mut generator =
-        ModelGenerator::new(&pair, adapter.as_ref(), generator_settings(&spec), &workload, cancel)?;
+        ModelGenerator::new(&pair, adapter.as_ref(), generator_settings(&spec), &workload, &cancel)?;
 
     let run = match run {
         Some(run) => {
-            store.resume_run(run)?;
+            store.resume_run(run, &new_run.environment)?;
             run
         }
         None => store.begin_run(&new_run)?,
     };
     context.ui.status(format!("run {run} in {}: {} generations", store.path().display(), slots.len()));
-    let progress = context.ui.progress("measuring", slots.len() as u64);
-    let measured = MeasureContext {
+    let mut measurement = Measurement {
+        generator: &mut generator,
         prompts: &new_run.prompts,
         seed: spec.seed,
         checkpoint_id: new_run.checkpoint_id,
+        now_ms: environment::now_ms,
         load_average: environment::load_average,
     };
-    let ended = measure(&slots, &measured, &mut generator, |generation| -> anyhow::Result<()> {
-        store.record_generation(run, &generation)?;
-        if let Err(error) = &generation.outcome {
-            let number = generation.slot.prompt_index + 1;
-            context.ui.warning(format!("prompt {number}, {}: {error}", generation.slot.mode));
-        }
-        progress.describe(generation.slot.mode);
-        progress.advance(1);
-        Ok(())
-    });
-    drop(progress);
+    let ended = warm_up(&mut measurement, &warm_again, &mut Recording { store: &mut store, run, context })
+        .and_then(|()| measure(&mut measurement, &slots, &mut Recording { store: &mut store, run, context }));
     finish(&mut store, run, ended)?;
     Ok((store, run))
+}
+
+/// Where a measurement goes.
+struct Recording<'a> {
+    store: &'a mut Store,
+    run: RunId,
+    context: &'a Context,
+}
+
+/// Repeats warm-ups of a run that is taken up again.
+fn warm_up(measurement: &mut Measurement, warmups: &[Slot], recording: &mut Recording) -> anyhow::Result<()> {
+    let progress = recording.context.ui.progress("warming up", warmups.len() as u64);
+    measurement.warm_again(warmups, |slot| {
+        progress.describe(slot.mode);
+        progress.advance(1);
+        Ok(recording.store.heartbeat(recording.run)?)
+    })
+}
+
+/// Measures, and stores each generation as it ends.
+fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Recording) -> anyhow::Result<()> {
+    let Recording { store, run, context } = recording;
+    let progress = context.ui.progress("measuring", slots.len() as u64);
+    measurement.measure(slots, |event| {
+        match event {
+            Event::Started(slot) => {
+                progress.describe(slot.mode);
+                store.heartbeat(*run)?;
+            }
+            Event::Ended(generation) => {
+                store.record_generation(*run, &generation)?;
+                if let Err(error) = &generation.outcome {
+                    let number = generation.slot.prompt_index + 1;
+                    context.ui.warning(format!("prompt {number}, {}: {error}", generation.slot.mode));
+                }
+                progress.advance(1);
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Stores how the run ended; an interrupted one is taken up again with `--resume`.
@@ -88,11 +126,12 @@ fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::R
     }
 }
 
-fn load(target: &Identified, draft: Option<&Identified>, context: &Context) -> anyhow::Result<ModelPair> {
-    let num_layers =
-        [Some(target), draft].into_iter().flatten().map(|model| u64::from(model.info.num_layers)).sum();
+fn load(models: &Models, context: &Context) -> anyhow::Result<ModelPair> {
+    let Models { target, draft } = models;
+    let num_layers = [Some(target), draft.as_ref()];
+    let num_layers = num_layers.into_iter().flatten().map(|model| u64::from(model.info.num_layers)).sum();
     let progress = context.ui.progress("loading", num_layers);
-    let pair = ModelPair::load(target, draft, |role: Role, _, _| {
+    let pair = ModelPair::load(target, draft.as_ref(), |role: Role, _, _| {
         progress.describe(role);
         progress.advance(1);
     });

@@ -1,17 +1,20 @@
 //! `speclora bench`: measures modes over prompts and stores every generation as it ends.
 
+mod adapter;
 mod job;
 mod prepare;
+mod resume;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::context::Context;
-use super::present;
+use super::{is_closed_pipe, present};
 use crate::config::Overrides;
-use crate::record::{Mode, RunId};
-use crate::report::{Format, Grid, comparison_lines, summary_grid};
+use crate::record::RunId;
+use crate::report::{Format, comparison_lines, summary_grid};
 use crate::store::{ModeMetrics, Store};
 
 /// Arguments of `speclora bench`.
@@ -87,7 +90,7 @@ pub struct BenchArgs {
     context_length: Option<String>,
 
     /// Name of the run
-    #[arg(long, value_name = "NAME", help_heading = "Run")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Run")]
     name: Option<String>,
     /// Tag of the run; may be given more than once
     #[arg(long = "tag", value_name = "KEY=VALUE", help_heading = "Run")]
@@ -95,10 +98,10 @@ pub struct BenchArgs {
     /// Note on the run
     #[arg(long, value_name = "TEXT", help_heading = "Run")]
     note: Option<String>,
-    /// Finishes an interrupted or crashed run: its plan and settings, only what is missing
+    /// Finishes an interrupted or crashed run: its plan and settings, only what is missing (what failed stays failed)
     #[arg(long, value_name = "RUN", help_heading = "Run")]
     resume: Option<String>,
-    /// Writes the results as JSON to this file (- for standard output)
+    /// Writes the results as JSON to this file (- for standard output, in place of the table)
     #[arg(short, long, value_name = "FILE", help_heading = "Run")]
     output: Option<PathBuf>,
 }
@@ -141,45 +144,52 @@ impl BenchArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
+    if let Some(path) = &args.output {
+        context.check_writable(path)?;
+    }
     let job = match &args.resume {
-        Some(selector) => prepare::resumed(selector, args, context)?,
+        Some(selector) => resume::resumed(selector, args, context)?,
         None => prepare::fresh(args, context)?,
     };
     let (store, run) = job::carry_out(job, context)?;
-    if let Some(path) = &args.output {
-        let json = present::bench_export(&store, run)?.to_json();
-        context.write(path, &json)?;
+    // Whether a bench went well does not hang on who reads its table to the end.
+    match report(args.output.as_deref(), &store, run, context) {
+        Err(error) if is_closed_pipe(&error) => {}
+        reported => reported?,
     }
-    print_summary(&store, run, context)?;
     check_outcome(&store.mode_metrics(run)?, run)
 }
 
-/// Prints what the database now says of a run.
-fn print_summary(store: &Store, run: RunId, context: &Context) -> anyhow::Result<()> {
-    let metrics = store.mode_metrics(run)?;
-    let summaries = present::summaries(&metrics);
-    let grid: Grid = summary_grid(&summaries);
-    match context.format() {
-        Format::Json => context.ui.data(&present::bench_export(store, run)?.to_json())?,
-        Format::Table | Format::Md => {
-            let lines = comparison_lines(&summaries).into_iter().chain(lossless_lines(&metrics));
-            let lines: String = lines.map(|line| format!("{line}\n")).collect();
-            context.ui.data(&format!("{}\n{lines}", grid.render(context.format())))?;
-        }
-        Format::Jsonl | Format::Csv => context.print(&grid)?,
-    }
-    Ok(())
+/// Prints what the database now says of a run, and writes the file that was asked for; `-` is that file on standard
+/// output, and nothing else goes there.
+fn report(output: Option<&Path>, store: &Store, run: RunId, context: &Context) -> anyhow::Result<()> {
+    let Some(path) = output else {
+        return print_summary(store, run, context);
+    };
+    let printed = match path == Path::new("-") {
+        true => Ok(()),
+        false => print_summary(store, run, context),
+    };
+    context.write(path, &present::bench_export(store, run)?.to_json())?;
+    printed
 }
 
-/// Whether outputs equal target-only's, token for token, by mode.
-fn lossless_lines(metrics: &[ModeMetrics]) -> impl Iterator<Item = String> {
-    metrics.iter().filter(|m| m.mode != Mode::TargetOnly && m.num_compared > 0).map(|m| {
-        let ModeMetrics { mode, num_compared, num_lossless, .. } = m;
-        format!(
-            "Lossless: {num_lossless} of {num_compared} {mode} outputs equal target_only's, token for token"
-        )
-    })
+fn print_summary(store: &Store, run: RunId, context: &Context) -> anyhow::Result<()> {
+    let format = context.format();
+    match format {
+        Format::Json => context.ui.data(&present::bench_export(store, run)?.to_json())?,
+        Format::Table | Format::Md => {
+            let summaries = present::summaries(&store.mode_metrics(run)?);
+            let lines: String = comparison_lines(&summaries).iter().map(|line| format!("{line}\n")).collect();
+            context.ui.data(&format!("{}\n{lines}", summary_grid(&summaries).render(format)))?;
+        }
+        Format::Jsonl | Format::Csv => {
+            let rows = store.query("mode_metrics", &[(":run_id", run.into())])?;
+            context.print(&present::whole_grid(&rows))?;
+        }
+    }
+    Ok(())
 }
 
 /// A bench with failed generations, or with outputs that differ, did not go well, and its exit code says so.
@@ -199,4 +209,33 @@ fn check_outcome(metrics: &[ModeMetrics], run: RunId) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KEYS;
+
+    #[test]
+    fn defaults_that_help_names_are_those_of_the_settings() {
+        let command = BenchArgs::augment_args(clap::Command::new("bench"));
+        let mut num_checked = 0;
+        for key in KEYS {
+            let flag = key.flag();
+            let Some(default) = key.default.filter(|_| !matches!(key.name, "modes" | "raw")) else {
+                continue;
+            };
+            let argument = command.get_arguments().find(|argument| argument.get_long() == Some(&flag[2..]));
+            let help = argument.and_then(|argument| argument.get_help()).unwrap().to_string();
+            let (_, named) = help.split_once("[default: ").unwrap_or_else(|| panic!("{flag}: {help}"));
+            let named = named.strip_suffix(']').unwrap();
+            let is_same = match (named.parse::<f64>(), default.parse::<f64>()) {
+                (Ok(named), Ok(default)) => named == default,
+                _ => named == default.trim_matches('"'),
+            };
+            assert!(is_same, "{flag}: help says {named}, the default is {default}");
+            num_checked += 1;
+        }
+        assert!(num_checked >= 10, "{num_checked}");
+    }
 }

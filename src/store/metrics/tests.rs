@@ -1,11 +1,19 @@
 use super::*;
 use crate::record::Slot;
-use crate::store::{RunEnd, sample};
+use crate::store::{Rows, RunEnd, Value, sample};
 
 /// Asserts that two figures are equal but for rounding.
 fn assert_close(found: Option<f64>, expected: f64) {
     let found = found.unwrap();
     assert!((found - expected).abs() < 1e-9 * expected.abs().max(1.0), "{found} is not {expected}");
+}
+
+/// A real number of a row.
+fn real(rows: &Rows, row: usize, column: &str) -> Option<f64> {
+    match rows.get(row, column) {
+        Some(Value::Real(number)) => Some(*number),
+        _ => None,
+    }
 }
 
 fn of_mode(metrics: &[ModeMetrics], mode: Mode) -> &ModeMetrics {
@@ -102,8 +110,9 @@ fn what_cannot_exist_is_none() {
     let base = of_mode(&metrics, Mode::SpecBase);
     assert_eq!((base.num_prompts, base.num_failed, base.total_tokens), (0, 1, 0));
     assert_eq!((base.avg_tokens_per_second, base.median_tokens_per_second, base.speedup), (None, None, None));
-    assert_eq!(store.prompt_speedups(run).unwrap(), []);
-    assert_eq!(store.acceptance_by_position(run).unwrap(), []);
+    for name in ["prompt_speedups", "acceptance_by_position"] {
+        assert!(store.query(name, &[(":run_id", run.into())]).unwrap().rows.is_empty(), "{name}");
+    }
 }
 
 #[test]
@@ -119,12 +128,13 @@ fn paired_speedup_is_that_of_time_per_output_token() {
         let generation = sample::generation(sample::slot(prompt_index, mode, 0), vec![1; 10], seconds, &[]);
         store.record_generation(run, &generation).unwrap();
     }
-    let speedups = store.prompt_speedups(run).unwrap();
-    assert_eq!(speedups.len(), 2, "prompt 1 has no pair");
-    assert_eq!((speedups[0].mode, speedups[1].mode), (Mode::SpecBase, Mode::Control));
-    assert_close(Some(speedups[0].speedup), 1.5);
-    assert_close(Some(speedups[0].target_time_per_output_token), 0.3);
-    assert_close(Some(speedups[1].speedup), 1.0);
+    let speedups = store.query("prompt_speedups", &[(":run_id", run.into())]).unwrap();
+    assert_eq!(speedups.rows.len(), 2, "prompt 1 has no pair");
+    assert_eq!(speedups.get(0, "mode"), Some(&"spec_base".into()));
+    assert_eq!(speedups.get(1, "mode"), Some(&"control".into()));
+    assert_close(real(&speedups, 0, "speedup"), 1.5);
+    assert_close(real(&speedups, 0, "target_time_per_output_token"), 0.3);
+    assert_close(real(&speedups, 1, "speedup"), 1.0);
 }
 
 #[test]
@@ -167,15 +177,16 @@ fn acceptance_by_position_counts_the_rounds_that_reached_it() {
         (2, 4, 1, 1.0 / 3.0),
         (3, 4, 1, 1.0),
     ];
-    let found = store.acceptance_by_position(run).unwrap();
-    assert_eq!(found.len(), expected.len());
-    for (row, (position, num_proposed, num_accepted, conditional)) in found.iter().zip(expected) {
-        assert_eq!(
-            (row.position, row.num_proposed, row.num_accepted),
-            (position, num_proposed, num_accepted)
-        );
-        assert_close(Some(row.acceptance_rate), num_accepted as f64 / num_proposed as f64);
-        assert_close(row.conditional_acceptance_rate, conditional);
+    let found = store.query("acceptance_by_position", &[(":run_id", run.into())]).unwrap();
+    assert_eq!(found.rows.len(), expected.len());
+    for (row, (position, num_proposed, num_accepted, conditional)) in expected.into_iter().enumerate() {
+        for (column, value) in
+            [("position", position), ("num_proposed", num_proposed), ("num_accepted", num_accepted)]
+        {
+            assert_eq!(found.get(row, column), Some(&Value::Integer(value)), "{column} of row {row}");
+        }
+        assert_close(real(&found, row, "acceptance_rate"), num_accepted as f64 / num_proposed as f64);
+        assert_close(real(&found, row, "conditional_acceptance_rate"), conditional);
     }
 }
 

@@ -95,7 +95,7 @@ fn failed_upgrade_leaves_the_file_as_it_was() {
     let mut connection = Connection::open(&path).unwrap();
     let before = schema(&connection);
     let next = "CREATE TABLE extras (id INTEGER PRIMARY KEY) STRICT; SELECT nonsense;";
-    let message = upgrade_with(&mut connection, &path, runner_with(next)).unwrap_err().to_string();
+    let message = sample::message(upgrade_with(&mut connection, &path, runner_with(next)).unwrap_err());
     assert!(message.contains("nonsense") && message.contains("unchanged"), "{message}");
     assert_eq!(schema(&connection), before);
     assert_eq!(version(&connection).unwrap(), 1);
@@ -110,7 +110,7 @@ fn newer_and_divergent_schemas_are_refused() {
         let message = Store::open(&path).unwrap_err().to_string();
         assert!(message.contains(expected) && message.contains(path.to_str().unwrap()), "{message}");
         assert_eq!(Store::open_existing(&path).unwrap_err().to_string(), message);
-        assert_eq!(fs::read(&path).unwrap(), before, "a refused file isn't touched");
+        assert_eq!(fs::read(&path).unwrap(), before, "a refused file is not touched");
     };
     check("PRAGMA user_version = 7", "has schema version 7, this speclora knows 1");
     check("UPDATE refinery_schema_history SET checksum = '1'", "its migration V1__initial is not this one's");

@@ -1,6 +1,7 @@
 use super::*;
 use crate::record::{Mode, RunKind};
-use crate::store::{HEARTBEAT_TIMEOUT_MS, Value, sample};
+use crate::store::process::HEARTBEAT_TIMEOUT_MS;
+use crate::store::{Value, sample};
 
 fn state(store: &Store, run: RunId) -> String {
     let rows = store.query("run_show", &[(":run_id", run.into())]).unwrap();
@@ -117,15 +118,17 @@ fn only_a_run_that_nobody_works_on_and_that_is_not_complete_is_resumed() {
         .connection
         .execute("UPDATE runs SET pid = ?1, process_start_ticks = ?2", params![alive.pid, alive.start_ticks])
         .unwrap();
-    assert!(matches!(store.resume_run(run), Err(Error::RunAlive { pid, .. }) if pid == parent));
+    assert!(
+        matches!(store.resume_run(run, &sample::environment()), Err(Error::RunAlive { pid, .. }) if pid == parent)
+    );
 
     orphan(&store, run);
-    store.resume_run(run).unwrap();
+    store.resume_run(run, &sample::environment()).unwrap();
     assert_eq!(state(&store, run), "running");
     store.finish_run(run, &RunEnd::Failed("no memory".to_owned())).unwrap();
-    store.resume_run(run).unwrap();
+    store.resume_run(run, &sample::environment()).unwrap();
     store.finish_run(run, &RunEnd::Completed).unwrap();
-    assert!(matches!(store.resume_run(run), Err(Error::RunCompleted { .. })));
+    assert!(matches!(store.resume_run(run, &sample::environment()), Err(Error::RunCompleted { .. })));
 }
 
 #[test]
@@ -138,7 +141,7 @@ fn resumed_run_is_summarised_as_a_whole() {
         store.record_generation(run, &sample::generation(slot, vec![1, 2], 1.0, &[])).unwrap();
         store.finish_run(run, &RunEnd::Interrupted).unwrap();
         num_prompts.push(sample::value::<i64>(&store, "SELECT num_prompts FROM mode_summaries"));
-        store.resume_run(run).unwrap();
+        store.resume_run(run, &sample::environment()).unwrap();
     }
     assert_eq!(num_prompts, [1, 2]);
 }
@@ -147,7 +150,39 @@ fn resumed_run_is_summarised_as_a_whole() {
 fn unknown_run_is_an_error_that_names_the_newest() {
     let (_folder, mut store) = sample::store();
     store.begin_run(&sample::run(1)).unwrap();
-    let message = store.resume_run(RunId(15)).unwrap_err().to_string();
+    let message = store.resume_run(RunId(15), &sample::environment()).unwrap_err().to_string();
     assert_eq!(message, "no run 15 (the newest is 1; speclora runs list)");
     assert_eq!(store.run_plan(RunId(15)).unwrap_err().to_string(), message);
+}
+
+#[test]
+fn generation_keeps_the_environment_that_measured_it() {
+    let (_folder, mut store) = sample::store();
+    let run = store.begin_run(&sample::run(2)).unwrap();
+    let record = |store: &mut Store, index| {
+        let slot = sample::slot(index, Mode::TargetOnly, 0);
+        store.record_generation(run, &sample::generation(slot, vec![1, 2], 1.0, &[])).unwrap();
+    };
+    record(&mut store, 0);
+    store.finish_run(run, &RunEnd::Interrupted).unwrap();
+    let elsewhere = Environment { hostname: Some("elsewhere".to_owned()), ..sample::environment() };
+    store.resume_run(run, &elsewhere).unwrap();
+    record(&mut store, 1);
+    let hosts: Vec<String> = sample::column(
+        &store,
+        "SELECT e.hostname FROM generations AS g JOIN environments AS e ON e.id = g.environment_id ORDER BY g.id",
+    );
+    assert_eq!(hosts, ["box", "elsewhere"]);
+    assert_eq!(store.run_plan(run).unwrap().environment, elsewhere);
+}
+
+#[test]
+fn what_the_system_does_not_tell_is_null() {
+    let (_folder, mut store) = sample::store();
+    let environment = Environment { num_cpus: 0, memory_bytes: 0, ..sample::environment() };
+    let run = store.begin_run(&NewRun { environment: environment.clone(), ..sample::run(1) }).unwrap();
+    let stored: (Option<i64>, Option<i64>) =
+        sample::row(&store, "SELECT num_cpus, memory_bytes FROM environments");
+    assert_eq!(stored, (None, None));
+    assert_eq!(store.run_plan(run).unwrap().environment, environment);
 }

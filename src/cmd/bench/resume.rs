@@ -1,0 +1,141 @@
+//! What a bench needs to go on with an earlier run: its own plan, settings and models, and only what is missing.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::BenchArgs;
+use super::adapter::fit_stored;
+use super::job::{Job, Models};
+use super::prepare::{identify, slots};
+use crate::bench::plan::remainder;
+use crate::cmd::UsageError;
+use crate::cmd::context::{Context, select_run};
+use crate::config::{Overrides, Spec};
+use crate::engine::pair::Identified;
+use crate::engine::tensor::ENGINE;
+use crate::environment;
+use crate::record::{NewRun, Origin, Role, RunId, Setting};
+use crate::store::{SlotKey, Store};
+
+/// Settings that say where things are, and are taken from this command line and not from the run.
+const PLACES: [&str; 2] = ["db", "models"];
+
+/// Prepares what is missing of an earlier run.
+pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
+    refuse_settings(args)?;
+    let (spec, settings) = context.resolve(Overrides::NONE)?;
+    let mut store = Store::open_existing(context.database_path(&spec)?)?;
+    let run = select_run(&store, &[selector.to_owned()])?;
+    store.check_resumable(run)?;
+    let mut plan = store.run_plan(run)?;
+    let ignored = ignored_settings(&settings, &plan.settings);
+    if !ignored.is_empty() {
+        context.ui.note(format!("run {run} keeps its own settings; ignored: {}", ignored.join(", ")));
+    }
+
+    let spec = Spec::from_settings(&plan.settings)?;
+    let finished = store.finished_slots(run)?;
+    let left = remainder(slots(&spec, plan.prompts.len())?, |slot| finished.contains(&SlotKey::from(*slot)));
+    let models = models_of_run(&plan, run, &mut Opening { store: &mut store, context })?;
+    let adapter = match (plan.checkpoint_id, &models.draft) {
+        (Some(id), Some(draft)) => Some(fit_stored(id, draft, &store)?.adapter),
+        _ => None,
+    };
+
+    let environment = environment::collect(ENGINE);
+    let differences = environment::differences(&plan.environment, &environment);
+    if !differences.is_empty() {
+        let differences = differences.join("; ");
+        context.ui.warning(format!(
+            "run {run} goes on under other conditions, its figures mix both: {differences}"
+        ));
+    }
+    plan.environment = environment;
+    Ok(Job {
+        run: Some(run),
+        new_run: plan,
+        spec,
+        store,
+        models,
+        adapter,
+        warm_again: left.warm_again,
+        slots: left.slots,
+    })
+}
+
+fn refuse_settings(args: &BenchArgs) -> Result<(), UsageError> {
+    let has_prompts = args.prompts_file.is_some() || !args.prompts.is_empty();
+    let has_labels = args.name.is_some() || args.note.is_some() || !args.tags.is_empty();
+    if has_prompts || has_labels || !args.overrides().is_empty() {
+        let problem = "--resume takes prompts and settings from the run (leave the other flags out)";
+        return Err(UsageError(problem.to_owned()));
+    }
+    Ok(())
+}
+
+/// Settings of files and variables that the run does not have, each with its source.
+fn ignored_settings(given: &[Setting], of_run: &[Setting]) -> Vec<String> {
+    let differs = |setting: &&Setting| {
+        let stored = of_run.iter().find(|stored| stored.key == setting.key);
+        setting.origin != Origin::Default
+            && !PLACES.contains(&setting.key.as_str())
+            && stored.is_none_or(|stored| stored.value != setting.value)
+    };
+    let named = |Setting { key, source, .. }: &Setting| match source {
+        Some(source) => format!("{key} ({source})"),
+        None => key.clone(),
+    };
+    given.iter().filter(differs).map(named).collect()
+}
+
+/// What opening models takes.
+pub(super) struct Opening<'a> {
+    pub(super) store: &'a mut Store,
+    pub(super) context: &'a Context,
+}
+
+fn models_of_run(plan: &NewRun, run: RunId, opening: &mut Opening) -> anyhow::Result<Models> {
+    let mut open = |role: Role| -> anyhow::Result<Option<Identified>> {
+        let Some(model) = plan.models.iter().find(|model| model.role == role) else {
+            return Ok(None);
+        };
+        let found = identify(Path::new(&model.path), opening)?;
+        if found.info.sha256 != model.info.sha256 {
+            let path = &model.path;
+            anyhow::bail!(
+                "{path} is not the model that run {run} began with (put that one back, or begin a new run)"
+            );
+        }
+        Ok(Some(found))
+    };
+    let target = open(Role::Target)?.with_context(|| format!("run {run} has no target"))?;
+    Ok(Models { target, draft: open(Role::Draft)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_settings_that_somebody_gave_and_that_differ_are_ignored() {
+        let setting = |key: &str, value: i64, origin, source: Option<&str>| Setting {
+            key: key.to_owned(),
+            value: value.into(),
+            origin,
+            source: source.map(str::to_owned),
+        };
+        let of_run = [
+            setting("seed", 1, Origin::Flag, Some("--seed")),
+            setting("top_k", 2, Origin::Default, None),
+            setting("threads", 2, Origin::Default, Some("physical cores")),
+        ];
+        let given = [
+            setting("seed", 5, Origin::Environment, Some("SPECLORA_SEED")),
+            setting("top_k", 3, Origin::Default, None),
+            setting("threads", 2, Origin::File, Some("./speclora.toml")),
+            setting("db", 7, Origin::Flag, Some("--db")),
+        ];
+        assert_eq!(ignored_settings(&given, &of_run), ["seed (SPECLORA_SEED)"]);
+    }
+}
