@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::context::{Context, FileHashes, find_model};
 use crate::config::Overrides;
+use crate::engine;
 use crate::engine::pair::Identified;
-use crate::engine::tensor::ENGINE;
 use crate::environment;
 use crate::record::ModelInfo;
 use crate::report::{Cell, Column, Grid};
@@ -75,17 +75,17 @@ pub(crate) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 fn program() -> Finding {
-    let environment = environment::collect(ENGINE);
+    let environment = environment::collect(&engine::name());
     let commit = match (&environment.git_commit, environment.git_dirty) {
         (Some(commit), Some(true)) => format!(", commit {commit} with changes"),
         (Some(commit), _) => format!(", commit {commit}"),
         (None, _) => String::new(),
     };
-    Finding::Good(format!("speclora {}{commit}, engine {ENGINE}", environment.speclora_version))
+    Finding::Good(format!("speclora {}{commit}, engine {}", environment.speclora_version, environment.engine))
 }
 
 fn machine() -> Finding {
-    let environment = environment::collect(ENGINE);
+    let environment = environment::collect(&engine::name());
     let cpu = environment.cpu_model.unwrap_or_else(|| "unknown processor".to_owned());
     let memory = match environment.memory_bytes {
         0 => "an unknown amount".to_owned(),

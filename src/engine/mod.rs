@@ -2,7 +2,8 @@
 //!
 //! [`files`] reads models, [`tokenizer`] and [`chat`] turn prompts into ids, a [`decoder::Decoder`] computes forwards,
 //! and [`decode`] runs them, alone or with a draft, with [`sampling`] and [`accept`] as pure cores. The engine knows
-//! nothing of the store, of commands or of configuration, and prints nothing. Only [`tensor`] computes with candle.
+//! nothing of the store, of commands or of configuration, and prints nothing. [`cpu`] computes forwards for the program;
+//! [`tensor`] does so with candle, for training and as an independent check.
 
 pub mod accept;
 pub mod adapter;
@@ -22,3 +23,8 @@ pub mod threads;
 pub mod tokenizer;
 
 pub use error::{Error, Result};
+
+/// What computes the forwards on this machine, as stored with a run (`cpu-avx512`).
+pub fn name() -> String {
+    format!("cpu-{}", cpu::Backend::detect())
+}

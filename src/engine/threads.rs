@@ -1,15 +1,20 @@
 //! How many threads compute.
 
-/// Limits the threads of candle's pools to `num_threads`, if given.
-///
-/// To be called before the first model is loaded, from the only thread: the pools read their size from the environment
-/// once, when they start.
-pub fn limit(num_threads: Option<u32>) {
-    let Some(num_threads) = num_threads else {
-        return;
-    };
-    for variable in ["RAYON_NUM_THREADS", "CANDLE_NUM_THREADS"] {
-        // SAFETY: no other thread of this process runs yet, so none reads the environment at the same time.
-        unsafe { std::env::set_var(variable, num_threads.to_string()) };
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// 0 until [`limit`] is called.
+static LIMIT: AtomicUsize = AtomicUsize::new(0);
+
+/// Limits the threads that compute, the caller's among them. To be called before the first model is loaded: the pool is
+/// made once.
+pub fn limit(num_threads: u32) {
+    LIMIT.store(num_threads as usize, Ordering::Relaxed);
+}
+
+/// How many threads compute: the limit, or else as many as this process may use.
+pub(super) fn number() -> usize {
+    match LIMIT.load(Ordering::Relaxed) {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        limit => limit,
     }
 }

@@ -41,7 +41,9 @@ pub(super) struct Job {
 /// Carries out a job to its end, and returns the store with the run in it.
 pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<(Store, RunId)> {
     let Job { run, new_run, spec, mut store, models, adapter, warm_again, slots } = job;
-    threads::limit(spec.threads);
+    if let Some(num_threads) = spec.threads {
+        threads::limit(num_threads);
+    }
     let pair = load(&models, context)?;
     let cancel = interrupt::listen()?;
     let workload = Workload { prompts: &new_run.prompts, modes: &spec.modes };

@@ -14,8 +14,8 @@ use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
 use crate::cmd::context::{Context, FileHashes, find_model};
 use crate::config::Spec;
+use crate::engine;
 use crate::engine::pair::Identified;
-use crate::engine::tensor::ENGINE;
 use crate::environment;
 use crate::prompts::{self, Input, PromptSet};
 use crate::record::{Mode, NewRun, Prompt, Role, RunKind, RunModel, Setting, Slot};
@@ -55,7 +55,7 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
         note: args.note.clone(),
         tags,
         command_line: command_line(),
-        environment: environment::collect(ENGINE),
+        environment: environment::collect(&engine::name()),
         models: run_models(&models)?,
         settings,
         checkpoint_id: adapter.as_ref().map(|adapter| adapter.id),

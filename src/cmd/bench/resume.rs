@@ -12,8 +12,8 @@ use crate::bench::plan::remainder;
 use crate::cmd::UsageError;
 use crate::cmd::context::{Context, select_run};
 use crate::config::{Overrides, Spec};
+use crate::engine;
 use crate::engine::pair::Identified;
-use crate::engine::tensor::ENGINE;
 use crate::environment;
 use crate::record::{NewRun, Origin, Role, RunId, Setting};
 use crate::store::{SlotKey, Store};
@@ -43,7 +43,7 @@ pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> an
         _ => None,
     };
 
-    let environment = environment::collect(ENGINE);
+    let environment = environment::collect(&engine::name());
     let differences = environment::differences(&plan.environment, &environment);
     if !differences.is_empty() {
         let differences = differences.join("; ");

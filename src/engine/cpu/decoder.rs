@@ -73,6 +73,8 @@ impl CpuModel {
         let norm = loader.vector("model.norm.weight", config.hidden_size)?;
         let layers = (0..config.num_layers).map(|index| {
             let layer = loader.layer(index);
+            // What was packed is not needed a second time in memory.
+            files.release();
             on_layer(index + 1, config.num_layers);
             layer
         });

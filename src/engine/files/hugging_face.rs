@@ -11,7 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{RawTensor, check_shape, map};
+use super::{RawTensor, check_shape, map, release};
 use crate::engine::config::{Family, ModelConfig, RopeScaling};
 use crate::engine::error::{Error, Result};
 use crate::engine::tokenizer::Tokenizer;
@@ -102,6 +102,10 @@ impl HuggingFaceFolder {
     pub(super) fn file_paths(&self) -> Vec<PathBuf> {
         let companions = COMPANIONS.iter().map(|name| self.path.join(name)).filter(|path| path.is_file());
         self.shards.iter().map(|shard| shard.path.clone()).chain(companions).collect()
+    }
+
+    pub(super) fn release(&self) {
+        self.shards.iter().for_each(|shard| release(&shard.map));
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {

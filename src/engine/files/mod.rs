@@ -94,6 +94,14 @@ impl ModelFiles {
         }
     }
 
+    /// Gives back the memory of what was read so far. The files stay open, and are read again where they are asked for.
+    pub fn release(&self) {
+        match &self.format {
+            Format::Gguf(file) => file.release(),
+            Format::HuggingFace(folder) => folder.release(),
+        }
+    }
+
     /// The tokenizer, with its chat template and stop tokens.
     ///
     /// # Errors
@@ -202,4 +210,14 @@ fn map(path: &Path) -> Result<Mmap> {
     // SAFETY: the mapping is only read. Like every program that maps weights, this one relies on nobody truncating a
     // model file while it is in use.
     unsafe { Mmap::map(&file) }.map_err(read_error)
+}
+
+/// Drops the pages of a mapping from this process's memory.
+fn release(map: &Mmap) {
+    #[cfg(unix)]
+    // SAFETY: the mapping is read-only and has a file behind it, so that a dropped page is read from there when it is next
+    // touched. An error means that nothing was dropped, which costs memory alone.
+    let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    #[cfg(not(unix))]
+    let _ = map;
 }

@@ -10,7 +10,4 @@ mod kv_cache;
 mod linear;
 mod rope;
 
-/// What computes the forwards, as stored with a run.
-pub const ENGINE: &str = "candle-cpu 0.11.1";
-
 pub use decoder::{TensorDecoder, TensorModel};

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use candle_core::quantized::GgmlDType;
 use memmap2::Mmap;
 
-use super::{RawTensor, check_shape, map};
+use super::{RawTensor, check_shape, map, release};
 use crate::engine::config::{Family, ModelConfig, RopeScaling};
 use crate::engine::error::{Error, Result};
 use crate::engine::tokenizer::{Tokenizer, TokenizerParts};
@@ -51,6 +51,10 @@ impl GgufFile {
 
     pub(super) fn name(&self) -> Result<Option<String>> {
         self.optional("general.name")
+    }
+
+    pub(super) fn release(&self) {
+        release(&self.map);
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
