@@ -1,12 +1,12 @@
 //! What every command is given: the terminal and the global flags.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::UsageError;
+use super::output::{self, Protected};
 use crate::config::{self, Overrides, Sources, Spec};
 use crate::engine::files::HashMemo;
 use crate::record::{RunId, Setting};
@@ -24,7 +24,7 @@ pub struct GlobalArgs {
     /// Configuration file, instead of the nearest speclora.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How data is written to standard output [default: table]
+    /// How data is written [default: table; export writes what the name of its file says, else json]
     #[arg(long, global = true, value_name = "FORMAT", value_enum)]
     pub format: Option<Format>,
     /// Short for --format json
@@ -92,21 +92,23 @@ impl Context {
         Ok(self.ui.data(&grid.render(self.format()))?)
     }
 
-    /// Finds out, before hours of work, whether a file can be written; it is left as it is. `-` always can.
-    pub(super) fn check_writable(&self, path: &Path) -> anyhow::Result<()> {
-        if path != Path::new("-") {
-            let opened = OpenOptions::new().append(true).create(true).open(path);
-            opened.with_context(|| format!("cannot write {}", path.display()))?;
+    /// The files that decide what a command does, and the database: no output may replace them.
+    pub(super) fn protected(&self, spec: &Spec) -> anyhow::Result<Protected> {
+        let mut protected = Protected::default();
+        protected.add_database(&self.database_path(spec)?);
+        let sources = Sources::of_process(Overrides::NONE, self.global.config.clone())?;
+        for path in config::files(&sources)? {
+            protected.add("a configuration file", path);
         }
-        Ok(())
+        Ok(protected)
     }
 
     /// Writes text to a file, or to standard output for `-`.
     pub(super) fn write(&self, path: &Path, text: &str) -> anyhow::Result<()> {
-        if path == Path::new("-") {
+        if output::is_stdout(path) {
             return Ok(self.ui.data(text)?);
         }
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        output::write(path, text)?;
         self.ui.status(format!("wrote {}", path.display()));
         Ok(())
     }

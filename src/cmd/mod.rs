@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod export;
 mod interrupt;
 pub mod models;
+mod output;
 mod present;
 pub mod runs;
 

@@ -21,6 +21,19 @@ pub enum Format {
     Md,
 }
 
+impl Format {
+    /// The name, as people type it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Md => "md",
+        }
+    }
+}
+
 impl Grid {
     /// Renders the grid; the text ends with a line feed.
     pub fn render(&self, format: Format) -> String {

@@ -200,6 +200,43 @@ fn names_and_files_that_cannot_be_used_are_found_before_the_work() {
 }
 
 #[test]
+fn an_output_never_replaces_what_a_command_reads_or_keeps() {
+    let workspace = Workspace::new();
+    let target = model("llama-tied");
+    let bench = |output: &'static str| {
+        let files = ["-f", "prompts.txt", "--config", "here.toml", "-m", "2", "-o", output];
+        [&["bench", "--target", &target, "--modes", "target_only"], &files[..]].concat()
+    };
+    workspace.write("here.toml", "seed = 1\n");
+    let refused = |workspace: &Workspace| {
+        for (output, part) in [
+            ("speclora.db", "is the database"),
+            ("./speclora.db-wal", "is a part of the database"),
+            ("prompts.txt", "is the prompts file"),
+            ("here.toml", "is a configuration file"),
+            ("out.csv", "bench writes JSON"),
+        ] {
+            check(workspace, &bench(output), 2, &[output, part]);
+        }
+    };
+    refused(&workspace);
+    assert!(!workspace.path("speclora.db").exists());
+    workspace.succeed(&bench("out.json"));
+    refused(&workspace);
+    let config = format!("{target}/config.json");
+    let before = std::fs::read(&config).unwrap();
+    check(&workspace, &["export", "1", "-o", "speclora.db"], 2, &["speclora.db is the database"]);
+    check(&workspace, &["export", "1", "-o", &config], 2, &["is a model of this run"]);
+    std::fs::copy(workspace.path("speclora.db"), workspace.path("copy")).unwrap();
+    check(&workspace, &["export", "1", "-o", "copy"], 2, &["copy is an SQLite database"]);
+    check(&workspace, &["export", "1", "-o", "x.csv", "--json"], 2, &["--format json", "x.csv"]);
+    workspace.succeed(&["export", "1", "-o", "x.csv"]);
+    assert!(std::fs::read_to_string(workspace.path("x.csv")).unwrap().starts_with("prompt_index,prompt,"));
+    assert_eq!(std::fs::read(&config).unwrap(), before);
+    assert_eq!(workspace.value::<i64>("SELECT count(*) FROM runs"), 1);
+}
+
+#[test]
 fn an_error_says_its_cause_once() {
     let workspace = Workspace::new();
     let target = model("llama-tied");

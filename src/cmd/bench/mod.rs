@@ -11,7 +11,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::context::Context;
-use super::{is_closed_pipe, present};
+use super::{UsageError, is_closed_pipe, output, present};
 use crate::config::Overrides;
 use crate::record::RunId;
 use crate::report::{Format, comparison_lines, summary_grid};
@@ -146,7 +146,7 @@ impl BenchArgs {
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
     if let Some(path) = &args.output {
-        context.check_writable(path)?;
+        refuse_other_format(path)?;
     }
     let job = match &args.resume {
         Some(selector) => resume::resumed(selector, args, context)?,
@@ -161,13 +161,25 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
     check_outcome(&store.mode_metrics(run)?, run)
 }
 
+/// The file of a bench is JSON.
+fn refuse_other_format(output: &Path) -> Result<(), UsageError> {
+    match output::format_of(output) {
+        None | Some(Format::Json) => Ok(()),
+        Some(other) => Err(UsageError(format!(
+            "bench writes JSON to --output, got {} (speclora export writes {})",
+            output.display(),
+            other.as_str()
+        ))),
+    }
+}
+
 /// Prints what the database now says of a run, and writes the file that was asked for; `-` is that file on standard
 /// output, and nothing else goes there.
 fn report(output: Option<&Path>, store: &Store, run: RunId, context: &Context) -> anyhow::Result<()> {
     let Some(path) = output else {
         return print_summary(store, run, context);
     };
-    let printed = match path == Path::new("-") {
+    let printed = match output::is_stdout(path) {
         true => Ok(()),
         false => print_summary(store, run, context),
     };

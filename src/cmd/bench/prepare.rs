@@ -31,6 +31,9 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     }
     let prompts = drawn(prompts, &spec);
     let paths = ModelPaths::find(&spec)?;
+    if let Some(output) = &args.output {
+        check_output(output, args, &paths, &spec, context)?;
+    }
     // A plan that nobody can mean is refused before models are read.
     slots(&spec, prompts.len())?;
 
@@ -65,6 +68,28 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     };
     let adapter = adapter.map(|adapter| adapter.adapter);
     Ok(Job { run: None, new_run, spec, store, models, adapter, warm_again: vec![], slots })
+}
+
+/// Refuses an output that would replace what the bench reads or writes.
+fn check_output(
+    output: &Path,
+    args: &BenchArgs,
+    paths: &ModelPaths,
+    spec: &Spec,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let mut protected = context.protected(spec)?;
+    protected.add("the target model", &paths.target);
+    if let Some(draft) = &paths.draft {
+        protected.add("the draft model", draft);
+    }
+    if let Some(prompts) = &args.prompts_file {
+        protected.add("the prompts file", prompts);
+    }
+    if Path::new(&spec.adapter).exists() {
+        protected.add("the adapter", &spec.adapter);
+    }
+    protected.check(output)
 }
 
 /// The whole plan of a run with these settings.

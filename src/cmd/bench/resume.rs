@@ -29,6 +29,13 @@ pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> an
     let run = select_run(&store, &[selector.to_owned()])?;
     store.check_resumable(run)?;
     let mut plan = store.run_plan(run)?;
+    if let Some(output) = &args.output {
+        let mut protected = context.protected(&spec)?;
+        for model in &plan.models {
+            protected.add("a model of this run", &model.path);
+        }
+        protected.check(output)?;
+    }
     let ignored = ignored_settings(&settings, &plan.settings);
     if !ignored.is_empty() {
         context.ui.note(format!("run {run} keeps its own settings; ignored: {}", ignored.join(", ")));
