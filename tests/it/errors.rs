@@ -100,10 +100,18 @@ fn values_out_of_range_name_the_flag_and_the_range() {
         ("--temperature", "11.5", "between 0 and 10"),
         ("--top-p", "0", "above 0 and at most 1"),
         ("--modes", "fast", "target_only"),
+        ("-m", "-1", "--max-tokens"),
+        ("--top-p", "-0.1", "above 0"),
+        ("--temperature", "-1", "between 0 and 10"),
+        ("--seed", "-5", "between 0 and"),
     ] {
-        check(&workspace, &bench(flag, value), 2, &[flag, range, value]);
+        check(&workspace, &bench(flag, value), 2, &["must be", range, value]);
     }
     check(&workspace, &["bench", "-p", "hello", "--num-draft-tokens=-3"], 2, &["between 1 and 32", "-3"]);
+    check(&workspace, &["runs", "list", "-l", "0"], 2, &["--limit", "at least 1", "0"]);
+    check(&workspace, &["runs", "list", "-l", "-2"], 2, &["--limit", "at least 1", "-2"]);
+    let twice = ["bench", "-p", "hello", "--tag", "a=1", "--tag", "a=2"];
+    check(&workspace, &twice, 2, &["--tag a is given twice"]);
     check(&workspace, &["bench", "-p", "hello"], 2, &["no target model", "--target"]);
     check(&workspace, &["bench", "--target", "x"], 2, &["no prompts"]);
     workspace.write("speclora.toml", "\nnum_draft_token = 3\n");
@@ -157,6 +165,8 @@ fn adapters_that_do_not_fit() {
         1,
         &["no adapter nosuch", "--skip-lora"],
     );
+    let file = format!("{other}/adapter_model.safetensors");
+    check(&workspace, &bench_arguments(&target, &draft, &["-a", &file]), 1, &["is a file (give its folder"]);
     check(&workspace, &bench_arguments(&target, &draft, &["-a", "7"]), 1, &["no checkpoint 7"]);
 
     let (draft, other) = (model("llama-untied"), model("llama-tied"));
@@ -193,7 +203,9 @@ fn runs_that_are_not_there() {
 fn names_and_files_that_cannot_be_used_are_found_before_the_work() {
     let workspace = Workspace::new();
     let target = model("llama-tied");
-    check(&workspace, &[&bench_of(&target)[..], &["--name", ""]].concat(), 2, &["--name"]);
+    for name in ["", "12", "@latest", "run"] {
+        check(&workspace, &[&bench_of(&target)[..], &["--name", name]].concat(), 2, &["--name"]);
+    }
     let output = [&bench_of(&target)[..], &["-o", "no/such/out.json"]].concat();
     check(&workspace, &output, 1, &["cannot write no/such/out.json"]);
     assert!(!workspace.path("speclora.db").exists(), "no run was begun");

@@ -59,6 +59,9 @@ impl<'a> WantedAdapter<'a> {
         if Path::new(name).is_dir() {
             return import(Path::new(name), draft, store).map(Some);
         }
+        if let Some(folder) = Path::new(name).parent().filter(|_| Path::new(name).is_file()) {
+            anyhow::bail!("adapter {name} is a file (give its folder, {})", folder.display());
+        }
         if is_named {
             anyhow::bail!(
                 "no adapter {name} (it is no alias, no checkpoint id and no PEFT folder; --skip-lora goes without)"

@@ -5,7 +5,8 @@ use anyhow::anyhow;
 use crate::bench::generator::{GeneratorSettings, ModelGenerator, Workload};
 use crate::bench::measure::{Event, Measurement};
 use crate::cmd::context::Context;
-use crate::cmd::interrupt;
+use crate::cmd::facts::Facts;
+use crate::cmd::{Interrupted, interrupt};
 use crate::config::Spec;
 use crate::engine::adapter::Adapter;
 use crate::engine::pair::{Identified, ModelPair};
@@ -38,12 +39,24 @@ pub(super) struct Job {
     pub(super) slots: Vec<Slot>,
 }
 
+/// A bench that took place.
+pub(super) struct Ended {
+    pub(super) store: Store,
+    pub(super) run: RunId,
+    /// What ended it before all was done.
+    pub(super) error: Option<anyhow::Error>,
+}
+
 /// Carries out a job to its end, and returns the store with the run in it.
-pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<(Store, RunId)> {
+///
+/// # Errors
+/// If the run could not begin, or its end could not be stored.
+pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
     let Job { run, new_run, spec, mut store, models, adapter, warm_again, slots } = job;
+    warn_of_noise(&store, run, context)?;
     threads::limit(spec.threads);
     let pair = load(&models, context)?;
-    let cancel = interrupt::listen()?;
+    let cancel = interrupt::listen(context.ui.speaker())?;
     let workload = Workload { prompts: &new_run.prompts, modes: &spec.modes };
     let mut generator =
         ModelGenerator::new(&pair, adapter.as_ref(), generator_settings(&spec), &workload, &cancel)?;
@@ -66,8 +79,22 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<(Store, R
     };
     let ended = warm_up(&mut measurement, &warm_again, &mut Recording { store: &mut store, run, context })
         .and_then(|()| measure(&mut measurement, &slots, &mut Recording { store: &mut store, run, context }));
-    finish(&mut store, run, ended)?;
-    Ok((store, run))
+    let error = finish(&mut store, run, ended)?;
+    Ok(Ended { store, run, error })
+}
+
+/// Says what may disturb the measurement: load that is there before it begins, and other runs.
+fn warn_of_noise(store: &Store, run: Option<RunId>, context: &Context) -> anyhow::Result<()> {
+    let load_average = environment::load_average();
+    if let Some(noise) =
+        load_average.and_then(|load| environment::noise(load, environment::num_usable_cpus()))
+    {
+        context.ui.warning(noise);
+    }
+    for other in store.live_runs()?.into_iter().filter(|other| Some(*other) != run) {
+        context.ui.note(format!("run {other} is running too: each disturbs the figures of the other"));
+    }
+    Ok(())
 }
 
 /// Where a measurement goes.
@@ -79,7 +106,7 @@ struct Recording<'a> {
 
 /// Repeats warm-ups of a run that is taken up again.
 fn warm_up(measurement: &mut Measurement, warmups: &[Slot], recording: &mut Recording) -> anyhow::Result<()> {
-    let progress = recording.context.ui.progress("warming up", warmups.len() as u64);
+    let progress = recording.context.ui.progress("warming up", "generations", warmups.len() as u64);
     measurement.warm_again(warmups, |slot| {
         progress.describe(slot.mode);
         progress.advance(1);
@@ -90,11 +117,14 @@ fn warm_up(measurement: &mut Measurement, warmups: &[Slot], recording: &mut Reco
 /// Measures, and stores each generation as it ends.
 fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Recording) -> anyhow::Result<()> {
     let Recording { store, run, context } = recording;
-    let progress = context.ui.progress("measuring", slots.len() as u64);
+    let num_prompts = measurement.prompts.len();
+    let progress = context.ui.progress("measuring", "generations", slots.len() as u64);
     measurement.measure(slots, |event| {
         match event {
-            Event::Started(slot) => {
-                progress.describe(slot.mode);
+            Event::Started(Slot { prompt_index, mode, is_warmup, .. }) => {
+                let warmup = if is_warmup { ", warm-up" } else { "" };
+                progress
+                    .describe(format_args!("prompt {} of {num_prompts}, {mode}{warmup}", prompt_index + 1));
                 store.heartbeat(*run)?;
             }
             Event::Ended(generation) => {
@@ -110,27 +140,36 @@ fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Record
     })
 }
 
-/// Stores how the run ended; an interrupted one is taken up again with `--resume`.
-fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::Result<()> {
+/// Stores how the run ended, and returns what ended it before all was done.
+fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::Result<Option<anyhow::Error>> {
     let Err(error) = ended else {
-        return Ok(store.finish_run(run, &RunEnd::Completed)?);
+        store.finish_run(run, &RunEnd::Completed)?;
+        return Ok(None);
     };
-    let interrupted = matches!(error.downcast_ref(), Some(engine::Error::Cancelled));
-    let end = if interrupted { RunEnd::Interrupted } else { RunEnd::Failed(format!("{error:#}")) };
+    let is_interrupted = matches!(error.downcast_ref(), Some(engine::Error::Cancelled));
+    let end = if is_interrupted { RunEnd::Interrupted } else { RunEnd::Failed(format!("{error:#}")) };
     // The error that ended the run counts more than one that keeps its end from being stored.
-    match store.finish_run(run, &end) {
-        Ok(()) => {
-            Err(error.context(format!("run {run} is not complete (speclora bench --resume {run} goes on)")))
-        }
-        Err(second) => Err(anyhow!("{error:#}; and its end could not be stored: {second}")),
+    if let Err(second) = store.finish_run(run, &end) {
+        return Err(anyhow!("{error:#}; and its end could not be stored: {second}"));
     }
+    if !is_interrupted {
+        let problem = format!("run {run} is not complete (speclora bench --resume {run} goes on)");
+        return Ok(Some(error.context(problem)));
+    }
+    let facts = Facts::read(store, run)?;
+    let interrupted = Interrupted(format!(
+        "interrupted: run {run} has {} of {} generations (speclora bench --resume {run} goes on)",
+        facts.get("num_generations"),
+        facts.get("num_planned_generations"),
+    ));
+    Ok(Some(interrupted.into()))
 }
 
 fn load(models: &Models, context: &Context) -> anyhow::Result<ModelPair> {
     let Models { target, draft } = models;
     let num_layers = [Some(target), draft.as_ref()];
     let num_layers = num_layers.into_iter().flatten().map(|model| u64::from(model.info.num_layers)).sum();
-    let progress = context.ui.progress("loading", num_layers);
+    let progress = context.ui.progress("loading", "layers", num_layers);
     let pair = ModelPair::load(target, draft.as_ref(), |role: Role, _, _| {
         progress.describe(role);
         progress.advance(1);

@@ -24,7 +24,7 @@ use crate::store::Store;
 /// Prepares a new run.
 pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
     let (spec, mut settings) = context.resolve(args.overrides())?;
-    let tags = args.tags.iter().map(|tag| parse_tag(tag)).collect::<anyhow::Result<_>>()?;
+    let tags = parse_tags(&args.tags)?;
     let PromptSet { prompts, source, num_duplicates } = read_prompts(args)?;
     if num_duplicates > 0 {
         context.ui.note(format!("skipped {num_duplicates} duplicate prompts"));
@@ -121,6 +121,18 @@ fn drawn(prompts: Vec<Prompt>, spec: &Spec) -> Vec<Prompt> {
     match spec.limit {
         Some(limit) => prompts::sample(prompts, limit as usize, spec.seed),
         None => prompts,
+    }
+}
+
+fn parse_tags(texts: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    let tags = texts.iter().map(|text| parse_tag(text)).collect::<anyhow::Result<Vec<_>>>()?;
+    let is_repeated =
+        |(i, (key, _)): (usize, &(String, String))| tags[..i].iter().any(|(other, _)| other == key);
+    match tags.iter().enumerate().find(|tag| is_repeated(*tag)) {
+        Some((_, (key, _))) => {
+            Err(UsageError(format!("--tag {key} is given twice (a key has one value)")).into())
+        }
+        None => Ok(tags),
     }
 }
 
