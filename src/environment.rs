@@ -20,8 +20,8 @@ pub fn collect(engine: &str) -> Environment {
         os: System::long_os_version().ok(),
         kernel: System::kernel_version().ok(),
         cpu_model: cpus.first().map(|cpu| cpu.brand().trim().to_owned()).filter(|brand| !brand.is_empty()),
-        num_cpus: cpus.len().try_into().unwrap_or(u32::MAX),
-        memory_bytes: system.as_ref().map_or(0, System::total_memory),
+        num_cpus: u32::try_from(cpus.len()).ok().filter(|count| *count > 0),
+        memory_bytes: system.as_ref().map(System::total_memory).filter(|bytes| *bytes > 0),
         engine: engine.to_owned(),
         speclora_version: env!("CARGO_PKG_VERSION").to_owned(),
         git_commit: option_env!("BUILD_GIT_COMMIT").map(str::to_owned),
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn machine_has_cpus_and_memory() {
         let environment = collect("candle-cpu 0.11.1");
-        assert!(environment.num_cpus >= 1);
-        assert!(environment.memory_bytes > 1 << 20);
+        assert!(environment.num_cpus >= Some(1));
+        assert!(environment.memory_bytes > Some(1 << 20));
         assert_eq!(environment.engine, "candle-cpu 0.11.1");
         assert_eq!(environment.git_commit.is_some(), environment.git_dirty.is_some());
     }

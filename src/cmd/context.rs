@@ -137,8 +137,36 @@ pub(super) fn select_run(store: &Store, words: &[String]) -> anyhow::Result<RunI
 
 /// Remembers the hashes of model files, where there is a database, and says when one takes a while.
 pub(super) struct FileHashes<'a> {
-    pub(super) store: Option<&'a mut Store>,
-    pub(super) ui: &'a Ui,
+    store: Option<&'a mut Store>,
+    ui: &'a Ui,
+    /// What was computed.
+    pub(super) computed: Vec<FileHash>,
+}
+
+/// A hash that was computed, for a database that is yet to be made.
+#[derive(Debug)]
+pub(super) struct FileHash {
+    path: PathBuf,
+    size_bytes: u64,
+    mtime_ns: i64,
+    sha256: String,
+}
+
+impl FileHash {
+    /// Remembers it. If that fails, it is computed again; nothing else depends on it.
+    pub(super) fn remember(&self, store: &mut Store, ui: &Ui) {
+        let stamp = FileStamp { path: &self.path, size_bytes: self.size_bytes, mtime_ns: self.mtime_ns };
+        if let Err(error) = store.remember_file_hash(&stamp, &self.sha256) {
+            ui.detail(format!("the hash of {} is not remembered: {error}", self.path.display()));
+        }
+    }
+}
+
+impl<'a> FileHashes<'a> {
+    /// Remembers in this database, if there is one.
+    pub(super) fn new(store: Option<&'a mut Store>, ui: &'a Ui) -> Self {
+        Self { store, ui, computed: vec![] }
+    }
 }
 
 impl FileHashes<'_> {
@@ -165,11 +193,10 @@ impl HashMemo for FileHashes<'_> {
     }
 
     fn put(&mut self, path: &Path, size_bytes: u64, mtime_ns: i64, sha256: &str) {
-        let stamp = FileStamp { path, size_bytes, mtime_ns };
-        let stored = self.store.as_mut().map(|store| store.remember_file_hash(&stamp, sha256));
-        // A hash that is not remembered is computed again; nothing else depends on it.
-        if let Some(Err(error)) = stored {
-            self.ui.detail(format!("the hash of {} is not remembered: {error}", path.display()));
+        let hash = FileHash { path: path.to_owned(), size_bytes, mtime_ns, sha256: sha256.to_owned() };
+        if let Some(store) = &mut self.store {
+            hash.remember(store, self.ui);
         }
+        self.computed.push(hash);
     }
 }

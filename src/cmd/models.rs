@@ -32,8 +32,7 @@ struct InspectArgs {
 pub(crate) fn run(args: &ModelsArgs, context: &Context) -> anyhow::Result<()> {
     let ModelsCommand::Inspect(args) = &args.command;
     let (spec, _) = context.resolve(Overrides::NONE)?;
-    let model =
-        Identified::open(&find_model(&args.model, &spec)?, &mut FileHashes { store: None, ui: &context.ui })?;
+    let model = Identified::open(&find_model(&args.model, &spec)?, &mut FileHashes::new(None, &context.ui))?;
     let facts = facts(&model)?;
     match context.format() {
         Format::Json => Ok(context.ui.data(&format!("{:#}\n", Json::Object(facts)))?),

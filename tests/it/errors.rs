@@ -86,7 +86,12 @@ fn prompts_that_cannot_be_run() {
     workspace.write("many.txt", many);
     let absurd = [&bench("many.txt")[..], &["-n", "10000"]].concat();
     check(&workspace, &absurd, 2, &["10010001 generations", "iterations"]);
-    assert_eq!(workspace.run(&["runs", "list", "--json"]).stdout.trim(), "[]", "no run was begun");
+    let left: Vec<_> =
+        std::fs::read_dir(workspace.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(
+        left.iter().all(|name| name.to_str().unwrap().ends_with(".txt")),
+        "no database was made: {left:?}"
+    );
 }
 
 #[test]
@@ -167,7 +172,8 @@ fn adapters_that_do_not_fit() {
     );
     let file = format!("{other}/adapter_model.safetensors");
     check(&workspace, &bench_arguments(&target, &draft, &["-a", &file]), 1, &["is a file (give its folder"]);
-    check(&workspace, &bench_arguments(&target, &draft, &["-a", "7"]), 1, &["no checkpoint 7"]);
+    check(&workspace, &bench_arguments(&target, &draft, &["-a", "7"]), 1, &["no adapter 7"]);
+    assert!(!workspace.path("speclora.db").exists(), "a bench that fails before it begins makes no database");
 
     let (draft, other) = (model("llama-untied"), model("llama-tied"));
     let adapter = text(&fixture("adapters/llama-untied-rslora-r2"));
@@ -180,6 +186,7 @@ fn adapters_that_do_not_fit() {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .unwrap();
+    check(&workspace, &bench_arguments(&draft, &draft, &["-a", "7"]), 1, &["no checkpoint 7"]);
     let parts = ["adapter 1 is for another draft", &checkpoint.0, "llama-tied"];
     check(&workspace, &bench_arguments(&draft, &other, &["-a", "1"]), 1, &parts);
     assert!(std::path::Path::new(&checkpoint.1).is_absolute(), "{}", checkpoint.1);
@@ -265,6 +272,20 @@ fn what_is_not_set_up_has_a_word_in_json() {
     let checks = workspace.json(&["doctor"]);
     let target = checks.as_array().unwrap().iter().find(|check| check["check"] == "target").unwrap();
     assert_eq!(target["status"], "unset");
+    workspace.write("speclora.toml", "num_draft_tokens = 99\n");
+    let outcome = workspace.run(&["doctor", "--json"]);
+    assert_eq!(outcome.code, Some(1));
+    let checks: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let settings = checks.as_array().unwrap().iter().find(|check| check["check"] == "settings").unwrap();
+    assert_eq!(settings["status"], "bad");
+    let (draft, adapter) = (model("llama-untied"), text(&fixture("adapters/llama-untied-rslora-r2")));
+    for (adapter, status) in [(adapter.as_str(), "ok"), ("nosuch", "bad")] {
+        workspace.write("speclora.toml", format!("draft = \"{draft}\"\nadapter = \"{adapter}\"\n"));
+        let checks: serde_json::Value =
+            serde_json::from_str(&workspace.run(&["doctor", "--json"]).stdout).unwrap();
+        let found = checks.as_array().unwrap().iter().find(|check| check["check"] == "adapter").unwrap();
+        assert_eq!(found["status"], status, "{found}");
+    }
 }
 
 #[cfg(unix)]

@@ -1,14 +1,16 @@
 //! A bench at work: loads the models, runs what the plan still wants, and stores each generation as it ends.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
 
+use super::adapter::{AdapterOrigin, FittedAdapter};
 use crate::bench::generator::{GeneratorSettings, ModelGenerator, Workload};
 use crate::bench::measure::{Event, Measurement};
-use crate::cmd::context::Context;
+use crate::cmd::context::{Context, FileHash};
 use crate::cmd::facts::Facts;
 use crate::cmd::{Interrupted, interrupt};
 use crate::config::Spec;
-use crate::engine::adapter::Adapter;
 use crate::engine::pair::{Identified, ModelPair};
 use crate::engine::sampling::Sampling;
 use crate::engine::{self, threads};
@@ -23,16 +25,62 @@ pub(super) struct Models {
     pub(super) draft: Option<Identified>,
 }
 
+/// The database of a bench. One that does not exist yet is made when the run begins: a bench that fails before leaves none.
+pub(super) enum Database {
+    /// It exists.
+    Open(Store),
+    /// It is to be made, with the hashes that were computed until then.
+    New { path: PathBuf, hashes: Vec<FileHash> },
+}
+
+impl Database {
+    /// Opens the database if there is one; else finds out whether it can be made.
+    pub(super) fn find(path: PathBuf) -> anyhow::Result<Self> {
+        if path.exists() {
+            return Ok(Self::Open(Store::open(path)?));
+        }
+        Store::check_creatable(&path)?;
+        Ok(Self::New { path, hashes: vec![] })
+    }
+
+    /// The database, where it exists.
+    pub(super) fn store(&mut self) -> Option<&mut Store> {
+        match self {
+            Self::Open(store) => Some(store),
+            Self::New { .. } => None,
+        }
+    }
+
+    /// Keeps hashes for a database that is yet to be made; one that exists has them.
+    pub(super) fn keep(&mut self, computed: Vec<FileHash>) {
+        if let Self::New { hashes, .. } = self {
+            *hashes = computed;
+        }
+    }
+
+    /// The database, made if it did not exist.
+    fn create(self, context: &Context) -> anyhow::Result<Store> {
+        match self {
+            Self::Open(store) => Ok(store),
+            Self::New { path, hashes } => {
+                let mut store = Store::open(path)?;
+                hashes.iter().for_each(|hash| hash.remember(&mut store, &context.ui));
+                Ok(store)
+            }
+        }
+    }
+}
+
 /// A bench that is ready to begin.
 pub(super) struct Job {
     /// The run that is taken up again; `None` for a new one.
     pub(super) run: Option<RunId>,
     pub(super) new_run: NewRun,
     pub(super) spec: Spec,
-    pub(super) store: Store,
+    pub(super) database: Database,
     pub(super) models: Models,
     /// The adapter of `spec_lora`, if that is measured.
-    pub(super) adapter: Option<Adapter>,
+    pub(super) adapter: Option<FittedAdapter>,
     /// Warm-ups to repeat without a row.
     pub(super) warm_again: Vec<Slot>,
     /// What is to be generated.
@@ -52,14 +100,22 @@ pub(super) struct Ended {
 /// # Errors
 /// If the run could not begin, or its end could not be stored.
 pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
-    let Job { run, new_run, spec, mut store, models, adapter, warm_again, slots } = job;
-    warn_of_noise(&store, run, context)?;
+    let Job { run, mut new_run, spec, mut database, models, adapter, warm_again, slots } = job;
+    warn_of_noise(database.store().as_deref(), run, context)?;
     threads::limit(spec.threads);
     let pair = load(&models, context)?;
     let cancel = interrupt::listen(context.ui.speaker())?;
     let workload = Workload { prompts: &new_run.prompts, modes: &spec.modes };
-    let mut generator =
-        ModelGenerator::new(&pair, adapter.as_ref(), generator_settings(&spec), &workload, &cancel)?;
+    let weights = adapter.as_ref().map(|adapter| &adapter.adapter);
+    let mut generator = ModelGenerator::new(&pair, weights, generator_settings(&spec), &workload, &cancel)?;
+
+    let mut store = database.create(context)?;
+    if let (None, Some(adapter), Some(draft)) = (run, &adapter, &models.draft) {
+        new_run.checkpoint_id = Some(match &adapter.origin {
+            AdapterOrigin::Stored(id) => *id,
+            AdapterOrigin::Folder(record) => store.import_adapter(record, &draft.info)?,
+        });
+    }
 
     let run = match run {
         Some(run) => {
@@ -84,14 +140,15 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
 }
 
 /// Says what may disturb the measurement: load that is there before it begins, and other runs.
-fn warn_of_noise(store: &Store, run: Option<RunId>, context: &Context) -> anyhow::Result<()> {
+fn warn_of_noise(store: Option<&Store>, run: Option<RunId>, context: &Context) -> anyhow::Result<()> {
     let load_average = environment::load_average();
     if let Some(noise) =
         load_average.and_then(|load| environment::noise(load, environment::num_usable_cpus()))
     {
         context.ui.warning(noise);
     }
-    for other in store.live_runs()?.into_iter().filter(|other| Some(*other) != run) {
+    let live_runs = store.map(Store::live_runs).transpose()?.unwrap_or_default();
+    for other in live_runs.into_iter().filter(|other| Some(*other) != run) {
         context.ui.note(format!("run {other} is running too: each disturbs the figures of the other"));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `speclora bench`: measures modes over prompts and stores every generation as it ends.
 
-mod adapter;
+pub(super) mod adapter;
 mod job;
 mod prepare;
 mod resume;

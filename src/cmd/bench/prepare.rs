@@ -8,8 +8,7 @@ use anyhow::Context as _;
 
 use super::BenchArgs;
 use super::adapter::WantedAdapter;
-use super::job::{Job, Models};
-use super::resume::Opening;
+use super::job::{Database, Job, Models};
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
 use crate::cmd::context::{Context, FileHashes, find_model};
@@ -19,7 +18,6 @@ use crate::engine::tensor::ENGINE;
 use crate::environment;
 use crate::prompts::{self, Input, PromptSet};
 use crate::record::{Mode, NewRun, Prompt, Role, RunKind, RunModel, Setting, Slot};
-use crate::store::Store;
 
 /// Prepares a new run.
 pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
@@ -37,10 +35,13 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     // A plan that nobody can mean is refused before models are read.
     slots(&spec, prompts.len())?;
 
-    let mut store = Store::open(context.database_path(&spec)?)?;
-    let models = paths.open(&mut Opening { store: &mut store, context })?;
+    let mut database = Database::find(context.database_path(&spec)?)?;
+    let mut hashes = FileHashes::new(database.store(), &context.ui);
+    let models = paths.open(&mut hashes, context)?;
+    let computed = hashes.computed;
+    database.keep(computed);
     let adapter = match (WantedAdapter::of(&spec, &settings), &models.draft) {
-        (Some(wanted), Some(draft)) => wanted.find(draft, &mut store)?,
+        (Some(wanted), Some(draft)) => wanted.find(draft, database.store().as_deref())?,
         _ => None,
     };
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
@@ -61,13 +62,12 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
         environment: environment::collect(ENGINE),
         models: run_models(&models)?,
         settings,
-        checkpoint_id: adapter.as_ref().map(|adapter| adapter.id),
+        checkpoint_id: None,
         prompt_source: source,
         prompts,
         num_planned_generations: slots.len().try_into().context("the plan is too large")?,
     };
-    let adapter = adapter.map(|adapter| adapter.adapter);
-    Ok(Job { run: None, new_run, spec, store, models, adapter, warm_again: vec![], slots })
+    Ok(Job { run: None, new_run, spec, database, models, adapter, warm_again: vec![], slots })
 }
 
 /// Refuses an output that would replace what the bench reads or writes.
@@ -165,18 +165,21 @@ impl ModelPaths {
         Ok(Self { target, draft: draft.map(|name| find_model(&name, spec)).transpose()? })
     }
 
-    fn open(&self, opening: &mut Opening) -> anyhow::Result<Models> {
-        let target = identify(&self.target, opening)?;
-        let draft = self.draft.as_deref().map(|path| identify(path, opening)).transpose()?;
+    fn open(&self, hashes: &mut FileHashes, context: &Context) -> anyhow::Result<Models> {
+        let target = identify(&self.target, hashes, context)?;
+        let draft = self.draft.as_deref().map(|path| identify(path, hashes, context)).transpose()?;
         Ok(Models { target, draft })
     }
 }
 
 /// Opens a model and says what it is.
-pub(super) fn identify(path: &Path, opening: &mut Opening) -> anyhow::Result<Identified> {
-    let ui = &opening.context.ui;
-    ui.detail(format!("reading {}", path.display()));
-    Ok(Identified::open(path, &mut FileHashes { store: Some(opening.store), ui })?)
+pub(super) fn identify(
+    path: &Path,
+    hashes: &mut FileHashes,
+    context: &Context,
+) -> anyhow::Result<Identified> {
+    context.ui.detail(format!("reading {}", path.display()));
+    Ok(Identified::open(path, hashes)?)
 }
 
 fn run_models(models: &Models) -> anyhow::Result<Vec<RunModel>> {
