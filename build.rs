@@ -13,18 +13,35 @@ fn main() {
     // Migrations and queries are embedded by macros that do not see new files.
     SOURCES.iter().for_each(|path| rerun_if_changed(path));
 
+    watch_commit();
     // A package inside someone else's repository does not take that one's commit for its own.
     if git(&["rev-parse", "--show-prefix"]).is_none_or(|prefix| !prefix.is_empty()) {
         return;
-    }
-    for name in ["HEAD", "logs/HEAD"] {
-        git(&["rev-parse", "--git-path", name]).iter().for_each(|path| rerun_if_changed(path));
     }
     let status = [&["status", "--porcelain", "--"], SOURCES].concat();
     if let (Some(commit), Some(changes)) = (git(&["rev-parse", "--verify", "--quiet", "HEAD"]), git(&status))
     {
         println!("cargo::rustc-env=BUILD_GIT_COMMIT={commit}");
         println!("cargo::rustc-env=BUILD_GIT_DIRTY={}", !changes.is_empty());
+    }
+}
+
+/// Watches what changes with the commit: HEAD, the branch that it names, and the file that branches are packed into. A
+/// branch that is packed has no file of its own: then the folder is watched in which the next commit makes one.
+fn watch_commit() {
+    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
+    for name in ["HEAD", "packed-refs"].into_iter().chain(branch.as_deref()) {
+        let Some(path) = git(&["rev-parse", "--git-path", name]) else {
+            continue;
+        };
+        let mut existing = Path::new(&path);
+        while name.starts_with("refs/") && !existing.exists() {
+            match existing.parent() {
+                Some(folder) => existing = folder,
+                None => break,
+            }
+        }
+        rerun_if_changed(&existing.to_string_lossy());
     }
 }
 

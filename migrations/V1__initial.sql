@@ -299,6 +299,7 @@ CREATE TABLE rounds (
 ) STRICT, WITHOUT ROWID;
 
 -- What `mode_metrics` said when the run ended, kept so that lists of runs cost nothing. Written from that view alone.
+-- Another version of SQLite may add up the view's means in another order, and so differ from these in the last bit.
 CREATE TABLE mode_summaries (
     run_id                       INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     mode                         TEXT    NOT NULL REFERENCES modes (mode) ON DELETE RESTRICT,

@@ -20,8 +20,8 @@ pub fn collect(engine: &str) -> Environment {
         os: System::long_os_version().ok(),
         kernel: System::kernel_version().ok(),
         cpu_model: cpus.first().map(|cpu| cpu.brand().trim().to_owned()).filter(|brand| !brand.is_empty()),
-        num_cpus: cpus.len().try_into().unwrap_or(u32::MAX),
-        memory_bytes: system.as_ref().map_or(0, System::total_memory),
+        num_cpus: u32::try_from(cpus.len()).ok().filter(|count| *count > 0),
+        memory_bytes: system.as_ref().map(System::total_memory).filter(|bytes| *bytes > 0),
         engine: engine.to_owned(),
         speclora_version: env!("CARGO_PKG_VERSION").to_owned(),
         git_commit: option_env!("BUILD_GIT_COMMIT").map(str::to_owned),
@@ -34,9 +34,26 @@ pub fn load_average() -> Option<f64> {
     System::load_average().ok().map(|load| load.one).filter(|load| load.is_finite())
 }
 
+/// Share of the processors that may be at work for others before figures count as noisy.
+const QUIET_LOAD_PER_CPU: f64 = 0.5;
+
+/// Load that is no sign of others: one process at work, such as a shell's, or this one's hashing of models.
+const QUIET_LOAD: f64 = 1.0;
+
+/// Says that the machine is too busy to measure on, if it is: a load average above half of the processors, and above 1.
+pub fn noise(load_average: f64, num_cpus: usize) -> Option<String> {
+    let is_noisy = load_average > QUIET_LOAD && load_average > QUIET_LOAD_PER_CPU * num_cpus as f64;
+    is_noisy.then(|| format!("load average {load_average:.1} on {num_cpus} cores: figures will be noisy"))
+}
+
+/// Processors that this process may use.
+pub fn num_usable_cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Physical cores that this process may use: the machine's, or fewer where affinity or a container allow less.
 pub fn num_physical_cores() -> u32 {
-    let allowed = std::thread::available_parallelism().map_or(1, usize::from);
+    let allowed = num_usable_cpus();
     let cores = System::physical_core_count().unwrap_or(allowed).clamp(1, allowed);
     cores.try_into().unwrap_or(u32::MAX)
 }
@@ -78,10 +95,22 @@ mod tests {
     #[test]
     fn machine_has_cpus_and_memory() {
         let environment = collect("candle-cpu 0.11.1");
-        assert!(environment.num_cpus >= 1);
-        assert!(environment.memory_bytes > 1 << 20);
+        assert!(environment.num_cpus >= Some(1));
+        assert!(environment.memory_bytes > Some(1 << 20));
         assert_eq!(environment.engine, "candle-cpu 0.11.1");
         assert_eq!(environment.git_commit.is_some(), environment.git_dirty.is_some());
+    }
+
+    #[test]
+    fn noise_is_a_load_above_half_of_the_processors_and_above_one() {
+        let check = |load, num_cpus, expected| assert_eq!(noise(load, num_cpus).is_some(), expected);
+        check(8.2, 2, true);
+        check(1.0, 2, false);
+        check(1.0, 1, false);
+        check(1.1, 2, true);
+        check(4.0, 8, false);
+        let expected = "load average 8.2 on 2 cores: figures will be noisy";
+        assert_eq!(noise(8.21, 2).as_deref(), Some(expected));
     }
 
     #[test]

@@ -180,9 +180,9 @@ pub struct Environment {
     /// CPU as the vendor names it.
     pub cpu_model: Option<String>,
     /// Logical processors.
-    pub num_cpus: u32,
+    pub num_cpus: Option<u32>,
     /// Installed memory, in bytes.
-    pub memory_bytes: u64,
+    pub memory_bytes: Option<u64>,
     /// What computes the forwards, with its version (`candle-cpu 0.11.1`).
     pub engine: String,
     /// Version of this program.

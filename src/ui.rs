@@ -4,8 +4,8 @@
 //! where failing to write is ignored: there is nobody left to tell.
 
 use std::fmt::{self, Display};
-use std::io::{self, Write};
-use std::sync::Mutex;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex};
 
 use anstream::AutoStream;
 use clap::builder::styling::{AnsiColor, Style};
@@ -56,8 +56,24 @@ impl From<io::Error> for OutputError {
 pub struct Ui {
     verbosity: Verbosity,
     stdout: Mutex<Box<dyn Write + Send>>,
-    stderr: Mutex<Box<dyn Write + Send>>,
+    stderr: Arc<Mutex<Box<dyn Write + Send>>>,
     bars: MultiProgress,
+}
+
+/// Standard error for another thread.
+pub struct Speaker {
+    verbosity: Verbosity,
+    stderr: Arc<Mutex<Box<dyn Write + Send>>>,
+    bars: MultiProgress,
+}
+
+impl Speaker {
+    /// Says how a command is getting on.
+    pub fn status(&self, message: impl Display) {
+        if self.verbosity >= Verbosity::Normal {
+            say(&self.bars, &self.stderr, &message);
+        }
+    }
 }
 
 impl Ui {
@@ -85,7 +101,7 @@ impl Ui {
         Self {
             verbosity,
             stdout: Mutex::new(Box::new(stdout)),
-            stderr: Mutex::new(Box::new(stderr)),
+            stderr: Arc::new(Mutex::new(Box::new(stderr))),
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
         }
     }
@@ -100,6 +116,16 @@ impl Ui {
             stdout.write_all(text.as_bytes())?;
             Ok(stdout.flush()?)
         })
+    }
+
+    /// The same voice for another thread.
+    pub fn speaker(&self) -> Speaker {
+        Speaker { verbosity: self.verbosity, stderr: Arc::clone(&self.stderr), bars: self.bars.clone() }
+    }
+
+    /// Characters that a line of standard output holds: the terminal's, or 110 where there is none.
+    pub fn width(&self) -> usize {
+        terminal_width(io::stdout().is_terminal().then_some(1)).unwrap_or(DEFAULT_WIDTH)
     }
 
     /// Says something that only the curious want to know.
@@ -133,11 +159,16 @@ impl Ui {
         self.say_labelled("error", AnsiColor::Red, &message);
     }
 
-    /// Shows progress through a number of items; the bar vanishes when it is dropped.
+    /// Shows progress through a number of items, whose `unit` is a word in the plural; the bar vanishes when it is
+    /// dropped.
     ///
-    /// It is drawn only when it is told of progress, so that nothing runs beside a measurement.
-    pub fn progress(&self, label: &str, num_items: u64) -> Progress {
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} · {elapsed}{left} {msg}");
+    /// It is drawn only when it is told of progress, so that nothing runs beside a measurement. What has no room on a
+    /// narrow terminal is left out: first the bar, then the end of the line.
+    pub fn progress(&self, label: &str, unit: &str, num_items: u64) -> Progress {
+        let is_wide = terminal_width(io::stderr().is_terminal().then_some(2)).is_none_or(|width| width >= 90);
+        let bar = if is_wide { "{bar:20} " } else { "" };
+        let template = format!("{{prefix}} {bar}{{pos}}/{{len}} {unit} · {{elapsed}}{{left}} {{wide_msg}}");
+        let style = ProgressStyle::with_template(&template);
         let style = style.expect("the template is well formed").with_key("left", write_time_left);
         let bar = self.bars.add(ProgressBar::new(num_items).with_style(style).with_prefix(label.to_owned()));
         bar.tick();
@@ -151,11 +182,32 @@ impl Ui {
 
     /// Writes a line to standard error, above any bar.
     fn say(&self, message: &dyn Display) {
-        self.bars.suspend(|| {
-            let mut stderr = self.stderr.lock().expect("no writer panics");
-            let _ = writeln!(stderr, "{message}").and_then(|()| stderr.flush());
-        });
+        say(&self.bars, &self.stderr, message);
     }
+}
+
+fn say(bars: &MultiProgress, stderr: &Mutex<Box<dyn Write + Send>>, message: &dyn Display) {
+    bars.suspend(|| {
+        let mut stderr = stderr.lock().expect("no writer panics");
+        let _ = writeln!(stderr, "{message}").and_then(|()| stderr.flush());
+    });
+}
+
+/// Width of a line where no terminal has one.
+const DEFAULT_WIDTH: usize = 110;
+
+/// The width of the terminal behind a file descriptor, if there is one.
+#[cfg(unix)]
+fn terminal_width(descriptor: Option<std::ffi::c_int>) -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes one `winsize`, and `size` is one that outlives the call.
+    let code = unsafe { libc::ioctl(descriptor?, libc::TIOCGWINSZ, &raw mut size) };
+    (code == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
+#[cfg(not(unix))]
+fn terminal_width(_: Option<i32>) -> Option<usize> {
+    None
 }
 
 /// A progress bar, which vanishes when it is dropped.
@@ -278,11 +330,12 @@ mod tests {
     fn progress_draws_nothing_without_a_terminal() {
         let stderr = Buffer::default();
         let ui = Ui::with_writers(Verbosity::Normal, io::sink(), stderr.clone());
-        let progress = ui.progress("bench", 2);
+        let progress = ui.progress("bench", "generations", 2);
         progress.describe("spec_base");
         progress.advance(1);
         ui.note("between");
+        ui.speaker().status("from afar");
         drop(progress);
-        assert!(stderr.text().ends_with("between\n") && stderr.text().lines().count() == 1);
+        assert!(stderr.text().ends_with("between\nfrom afar\n") && stderr.text().lines().count() == 2);
     }
 }

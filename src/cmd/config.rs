@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::context::Context;
-use crate::config::Overrides;
+use crate::config::{KEYS, Overrides};
 use crate::record::Setting;
 use crate::report::{Cell, Column, Grid};
 
@@ -48,6 +48,14 @@ const ORIGIN: [SettingColumn; 2] = [
     ("origin", "Origin", |setting| Cell::Text(setting.origin.to_string())),
     ("source", "Source", |setting| Cell::text(setting.source.clone())),
 ];
+
+/// The settings of a run as this command would show them, with their origin.
+pub(super) fn stored_settings_grid(settings: &[Setting]) -> Grid {
+    let place = |setting: &Setting| KEYS.iter().position(|key| key.name == setting.key);
+    let mut settings = settings.to_vec();
+    settings.sort_by_key(place);
+    settings_grid(&settings, &[SHOWN, ORIGIN].concat())
+}
 
 fn settings_grid(settings: &[Setting], columns: &[SettingColumn]) -> Grid {
     let mut grid = Grid::new(columns.iter().map(|(key, title, _)| Column::new(*key, *title)));

@@ -1,12 +1,12 @@
 //! What every command is given: the terminal and the global flags.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::UsageError;
+use super::output::{self, Protected};
 use crate::config::{self, Overrides, Sources, Spec};
 use crate::engine::files::HashMemo;
 use crate::record::{RunId, Setting};
@@ -24,7 +24,7 @@ pub struct GlobalArgs {
     /// Configuration file, instead of the nearest speclora.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// How data is written to standard output [default: table]
+    /// How data is written [default: table; export writes what the name of its file says, else json]
     #[arg(long, global = true, value_name = "FORMAT", value_enum)]
     pub format: Option<Format>,
     /// Short for --format json
@@ -92,21 +92,23 @@ impl Context {
         Ok(self.ui.data(&grid.render(self.format()))?)
     }
 
-    /// Finds out, before hours of work, whether a file can be written; it is left as it is. `-` always can.
-    pub(super) fn check_writable(&self, path: &Path) -> anyhow::Result<()> {
-        if path != Path::new("-") {
-            let opened = OpenOptions::new().append(true).create(true).open(path);
-            opened.with_context(|| format!("cannot write {}", path.display()))?;
+    /// The files that decide what a command does, and the database: no output may replace them.
+    pub(super) fn protected(&self, spec: &Spec) -> anyhow::Result<Protected> {
+        let mut protected = Protected::default();
+        protected.add_database(&self.database_path(spec)?);
+        let sources = Sources::of_process(Overrides::NONE, self.global.config.clone())?;
+        for path in config::files(&sources)? {
+            protected.add("a configuration file", path);
         }
-        Ok(())
+        Ok(protected)
     }
 
     /// Writes text to a file, or to standard output for `-`.
     pub(super) fn write(&self, path: &Path, text: &str) -> anyhow::Result<()> {
-        if path == Path::new("-") {
+        if output::is_stdout(path) {
             return Ok(self.ui.data(text)?);
         }
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        output::write(path, text)?;
         self.ui.status(format!("wrote {}", path.display()));
         Ok(())
     }
@@ -135,8 +137,36 @@ pub(super) fn select_run(store: &Store, words: &[String]) -> anyhow::Result<RunI
 
 /// Remembers the hashes of model files, where there is a database, and says when one takes a while.
 pub(super) struct FileHashes<'a> {
-    pub(super) store: Option<&'a mut Store>,
-    pub(super) ui: &'a Ui,
+    store: Option<&'a mut Store>,
+    ui: &'a Ui,
+    /// What was computed.
+    pub(super) computed: Vec<FileHash>,
+}
+
+/// A hash that was computed, for a database that is yet to be made.
+#[derive(Debug)]
+pub(super) struct FileHash {
+    path: PathBuf,
+    size_bytes: u64,
+    mtime_ns: i64,
+    sha256: String,
+}
+
+impl FileHash {
+    /// Remembers it. If that fails, it is computed again; nothing else depends on it.
+    pub(super) fn remember(&self, store: &mut Store, ui: &Ui) {
+        let stamp = FileStamp { path: &self.path, size_bytes: self.size_bytes, mtime_ns: self.mtime_ns };
+        if let Err(error) = store.remember_file_hash(&stamp, &self.sha256) {
+            ui.detail(format!("the hash of {} is not remembered: {error}", self.path.display()));
+        }
+    }
+}
+
+impl<'a> FileHashes<'a> {
+    /// Remembers in this database, if there is one.
+    pub(super) fn new(store: Option<&'a mut Store>, ui: &'a Ui) -> Self {
+        Self { store, ui, computed: vec![] }
+    }
 }
 
 impl FileHashes<'_> {
@@ -163,11 +193,10 @@ impl HashMemo for FileHashes<'_> {
     }
 
     fn put(&mut self, path: &Path, size_bytes: u64, mtime_ns: i64, sha256: &str) {
-        let stamp = FileStamp { path, size_bytes, mtime_ns };
-        let stored = self.store.as_mut().map(|store| store.remember_file_hash(&stamp, sha256));
-        // A hash that is not remembered is computed again; nothing else depends on it.
-        if let Some(Err(error)) = stored {
-            self.ui.detail(format!("the hash of {} is not remembered: {error}", path.display()));
+        let hash = FileHash { path: path.to_owned(), size_bytes, mtime_ns, sha256: sha256.to_owned() };
+        if let Some(store) = &mut self.store {
+            hash.remember(store, self.ui);
         }
+        self.computed.push(hash);
     }
 }

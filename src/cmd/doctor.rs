@@ -4,12 +4,13 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::bench::adapter;
 use super::context::{Context, FileHashes, find_model};
-use crate::config::Overrides;
+use crate::config::{Overrides, Spec};
 use crate::engine;
 use crate::engine::pair::Identified;
 use crate::environment;
-use crate::record::ModelInfo;
+use crate::record::{Origin, Setting};
 use crate::report::{Cell, Column, Grid};
 use crate::store::Store;
 
@@ -25,38 +26,28 @@ enum Finding {
     Bad(String),
 }
 
+/// A check's name and what it found.
+type Check = (&'static str, Finding);
+
 /// Runs the command.
 pub(crate) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
-    let (spec, settings) = context.resolve(Overrides::NONE)?;
-    let decided = settings.iter().filter(|setting| setting.source.is_some()).count();
-    let database = context.database_path(&spec)?;
-    let mut store = database.is_file().then(|| Store::open_existing(&database).map_err(anyhow::Error::from));
-    let [(target, target_info), (draft, draft_info)] = [("target", &spec.target), ("draft", &spec.draft)]
-        .map(|(key, name)| match name {
-            None => (not_set(key), None),
-            Some(name) => {
-                let store = store.as_mut().and_then(|store| store.as_mut().ok());
-                found(find_model(name, &spec).and_then(|path| {
-                    Ok(Identified::open(&path, &mut FileHashes { store, ui: &context.ui })?)
-                }))
-            }
-        });
-    let findings = [
-        ("program", program()),
-        ("machine", machine()),
-        ("settings", Finding::Good(format!("{decided} set, the others at their defaults"))),
-        ("database", check_database(&database, store.as_ref())),
-        ("target", target),
-        ("draft", draft),
-        ("tokenizers", check_tokenizers(target_info.as_ref(), draft_info.as_ref())),
-    ];
+    let mut checks = vec![("program", program()), ("machine", machine())];
+    match context.resolve(Overrides::NONE) {
+        Err(error) => checks.push(("settings", Finding::Bad(format!("{error:#}")))),
+        Ok((spec, settings)) => {
+            let decided = settings.iter().filter(|setting| setting.source.is_some()).count();
+            let detail = format!("{decided} set, the others at their defaults");
+            checks.push(("settings", Finding::Good(detail)));
+            checks.extend(check_files(&spec, &settings, context)?);
+        }
+    }
     let mut grid = Grid::new([
         Column::new("check", "Check"),
         Column::new("status", "Status"),
         Column::new("detail", "Detail"),
     ]);
     let mut num_bad = 0;
-    for (check, finding) in findings {
+    for (check, finding) in checks {
         let (status, detail) = match finding {
             Finding::Good(detail) => ("ok", detail),
             Finding::Absent(detail) => ("unset", detail),
@@ -74,6 +65,52 @@ pub(crate) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Checks what the settings name: database, models, adapter.
+fn check_files(spec: &Spec, settings: &[Setting], context: &Context) -> anyhow::Result<Vec<Check>> {
+    let database = context.database_path(spec)?;
+    let mut store = database.is_file().then(|| Store::open_existing(&database).map_err(anyhow::Error::from));
+    let [(target, target_model), (draft, draft_model)] = [("target", &spec.target), ("draft", &spec.draft)]
+        .map(|(key, name)| match name {
+            None => (not_set(key), None),
+            Some(name) => {
+                let store = store.as_mut().and_then(|store| store.as_mut().ok());
+                found(
+                    find_model(name, spec).and_then(|path| {
+                        Ok(Identified::open(&path, &mut FileHashes::new(store, &context.ui))?)
+                    }),
+                )
+            }
+        });
+    let adapter = check_adapter(spec, settings, draft_model.as_ref(), store.as_ref());
+    let tokenizers = check_tokenizers(target_model.as_ref(), draft_model.as_ref());
+    Ok(vec![
+        ("database", check_database(&database, store.as_ref())),
+        ("target", target),
+        ("draft", draft),
+        ("tokenizers", tokenizers),
+        ("adapter", adapter),
+    ])
+}
+
+/// Checks an adapter that somebody named against the draft.
+fn check_adapter(
+    spec: &Spec,
+    settings: &[Setting],
+    draft: Option<&Identified>,
+    store: Option<&anyhow::Result<Store>>,
+) -> Finding {
+    let is_named = settings.iter().any(|s| s.key == "adapter" && s.origin != Origin::Default);
+    let name = &spec.adapter;
+    match draft {
+        _ if !is_named => Finding::Absent(format!("not set: a bench takes {name}, where there is one")),
+        None => Finding::Absent(format!("{name} is set, but there is no draft to fit it to")),
+        Some(draft) => match adapter::check(name, draft, store.and_then(|store| store.as_ref().ok())) {
+            Ok(()) => Finding::Good(format!("{name} fits the draft")),
+            Err(error) => Finding::Bad(format!("{error:#}")),
+        },
+    }
+}
+
 fn program() -> Finding {
     let environment = environment::collect(&engine::name());
     let commit = match (&environment.git_commit, environment.git_dirty) {
@@ -88,8 +125,8 @@ fn machine() -> Finding {
     let environment = environment::collect(&engine::name());
     let cpu = environment.cpu_model.unwrap_or_else(|| "unknown processor".to_owned());
     let memory = match environment.memory_bytes {
-        0 => "an unknown amount".to_owned(),
-        bytes => format!("{:.1} GB", bytes as f64 / 1e9),
+        None => "an unknown amount".to_owned(),
+        Some(bytes) => format!("{:.1} GB", bytes as f64 / 1e9),
     };
     let cores = environment::num_physical_cores();
     Finding::Good(format!("{cpu}, {cores} physical cores to use, {memory} of memory"))
@@ -109,25 +146,25 @@ fn check_database(path: &Path, store: Option<&anyhow::Result<Store>>) -> Finding
 }
 
 fn not_set(key: &str) -> Finding {
-    Finding::Absent(format!("not set (set {key} in speclora.toml, or give --{key} to a command)"))
+    Finding::Absent(format!("not set (set {key} in speclora.toml, or give --{key} to speclora bench)"))
 }
 
-/// What there is to say of a model that is set, and what it is.
-fn found(identified: anyhow::Result<Identified>) -> (Finding, Option<ModelInfo>) {
+/// What there is to say of a model that is set, and the model.
+fn found(identified: anyhow::Result<Identified>) -> (Finding, Option<Identified>) {
     match identified {
         Err(error) => (Finding::Bad(format!("{error:#}")), None),
-        Ok(Identified { files, info }) => {
-            let path = files.path().display();
+        Ok(model) => {
+            let (path, info) = (model.files.path().display(), &model.info);
             let millions = info.num_parameters as f64 / 1e6;
             let detail = format!("{} {}, {millions:.0} M parameters, {path}", info.family, info.quantization);
-            (Finding::Good(detail), Some(info))
+            (Finding::Good(detail), Some(model))
         }
     }
 }
 
-fn check_tokenizers(target: Option<&ModelInfo>, draft: Option<&ModelInfo>) -> Finding {
+fn check_tokenizers(target: Option<&Identified>, draft: Option<&Identified>) -> Finding {
     match (target, draft) {
-        (Some(target), Some(draft)) if target.tokenizer_sha256 == draft.tokenizer_sha256 => {
+        (Some(target), Some(draft)) if target.info.tokenizer_sha256 == draft.info.tokenizer_sha256 => {
             Finding::Good("target and draft number their tokens alike".to_owned())
         }
         (Some(_), Some(_)) => Finding::Bad(

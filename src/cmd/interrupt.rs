@@ -9,17 +9,58 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::INTERRUPTED;
+use crate::ui::Speaker;
 
 /// Starts to listen, and returns the flag that is set when the user asks to stop.
-pub(super) fn listen() -> anyhow::Result<Arc<AtomicBool>> {
+pub(super) fn listen(speaker: Speaker) -> anyhow::Result<Arc<AtomicBool>> {
     let requested = Arc::new(AtomicBool::new(false));
     for signal in signals() {
-        // The first to be registered runs first, and so sees the flag as earlier signals left it.
-        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&requested))
-            .and_then(|_| flag::register(signal, Arc::clone(&requested)))
+        flag::register(signal, Arc::clone(&requested))
             .with_context(|| format!("cannot listen for signal {signal}"))?;
     }
+    answer(speaker).context("cannot listen for signals")?;
     Ok(requested)
+}
+
+/// Answers each signal from a thread of its own, since little may be done where a signal arrives: the first is told what
+/// follows, the second ends the process, which leaves its run as a crash would. A third one ends it even if nobody can
+/// be told.
+#[cfg(unix)]
+fn answer(speaker: Speaker) -> std::io::Result<()> {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::Ordering;
+
+    let (mut receiver, sender) = UnixStream::pair()?;
+    let insisted = Arc::new(AtomicBool::new(false));
+    for signal in signals() {
+        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&insisted))?;
+        signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
+    }
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut byte = [0];
+        if receiver.read_exact(&mut byte).is_ok() {
+            speaker.status("interrupting after this pass; press again to stop at once");
+        }
+        if receiver.read_exact(&mut byte).is_ok() {
+            insisted.store(true, Ordering::SeqCst);
+            speaker.status("stopped at once: what had ended is stored (speclora bench --resume RUN goes on)");
+            signal_hook::low_level::exit(INTERRUPTED.into());
+        }
+    })?;
+    Ok(())
+}
+
+/// Without pipes for signals, the first is answered by the end of the command, and the second ends the process.
+#[cfg(not(unix))]
+fn answer(_: Speaker) -> std::io::Result<()> {
+    // What is registered later runs later, and would see the flag of this very signal: it is asked for the one before.
+    let earlier = Arc::new(AtomicBool::new(false));
+    for signal in signals() {
+        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&earlier))?;
+        flag::register(signal, Arc::clone(&earlier))?;
+    }
+    Ok(())
 }
 
 /// The signals that ask to stop. What was ignored when the program started stays ignored: `nohup` means it.

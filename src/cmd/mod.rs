@@ -8,15 +8,16 @@ pub mod config;
 mod context;
 pub mod doctor;
 pub mod export;
+mod facts;
 mod interrupt;
 pub mod models;
+mod output;
 mod present;
 pub mod runs;
 
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
-use crate::engine;
 use crate::ui::{OutputError, Ui};
 use context::Context;
 pub use context::GlobalArgs;
@@ -30,6 +31,11 @@ const INTERRUPTED: u8 = 130;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct UsageError(String);
+
+/// The user stopped a command.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Interrupted(String);
 
 /// Runs a command with what every command is given, and says how it ended.
 pub(crate) fn run(global: GlobalArgs, command: impl FnOnce(&Context) -> anyhow::Result<()>) -> ExitCode {
@@ -50,7 +56,7 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn exit_code(error: &anyhow::Error) -> u8 {
-    if matches!(error.downcast_ref(), Some(engine::Error::Cancelled)) {
+    if error.is::<Interrupted>() {
         INTERRUPTED
     } else if error.is::<ConfigError>() || error.is::<UsageError>() {
         USAGE

@@ -1,11 +1,14 @@
 //! From stored rows to what the renderers take.
 
+use anyhow::Context as _;
 use serde_json::{Map, json};
 
+use super::facts::Facts;
 use crate::config::Spec;
 use crate::record::{Role, RunId};
 use crate::report::{
     BenchExport, Cell, Column, Grid, Metadata, ModeFigures, ModeSummary, PromptFigures, Style,
+    comparison_lines,
 };
 use crate::store::{Hex, ModeMetrics, Rows, Store, Value};
 
@@ -35,6 +38,13 @@ pub(super) fn summaries(metrics: &[ModeMetrics]) -> Vec<ModeSummary> {
     metrics.iter().map(summary).collect()
 }
 
+/// The lines under a summary table, after an empty line; nothing where there are none.
+pub(super) fn lines_below(summaries: &[ModeSummary]) -> String {
+    let lines = comparison_lines(summaries);
+    let first = if lines.is_empty() { "" } else { "\n" };
+    lines.iter().fold(first.to_owned(), |text, line| format!("{text}{line}\n"))
+}
+
 /// Everything that is exported of a bench run.
 pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExport> {
     let plan = store.run_plan(run)?;
@@ -42,9 +52,17 @@ pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExp
     let adapter = plan.checkpoint_id.map(|id| store.load_adapter(id)).transpose()?;
     let path =
         |role: Role| plan.models.iter().find(|model| model.role == role).map(|model| model.path.clone());
+    let facts = Facts::read(store, run)?;
     let more = json!({
         "run_id": run,
+        "uid": facts.get("uid"),
         "name": plan.name,
+        "state": facts.get("state"),
+        "num_generations": facts.get("num_generations"),
+        "num_planned_generations": facts.get("num_planned_generations"),
+        "num_failed": facts.get("num_failed"),
+        "tags": facts.tags(),
+        "notes": facts.get("notes"),
         "target": path(Role::Target),
         "draft": path(Role::Draft),
         "prompts": plan.prompt_source,
@@ -60,12 +78,13 @@ pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExp
             time_to_last_token: metrics.time_to_last_token,
             acceptance_rate: metrics.acceptance_rate,
             total_tokens: i64::try_from(metrics.total_tokens).ok(),
+            num_iterations: i64::try_from(metrics.num_iterations).ok(),
         };
         prompts[metrics.prompt_index as usize].modes.push((metrics.mode, figures));
     }
     Ok(BenchExport {
         metadata: Metadata {
-            timestamp: started_at(store, run)?,
+            timestamp: facts.get("started_at").as_str().context("a run has a start")?.to_owned(),
             num_prompts: plan.prompts.len() as i64,
             max_tokens: spec.max_tokens.into(),
             iterations: spec.iterations.into(),
@@ -77,26 +96,48 @@ pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExp
     })
 }
 
-/// The start of a run, UTC.
-fn started_at(store: &Store, run: RunId) -> anyhow::Result<String> {
-    let rows = store.query("run_show", &[(":run_id", run.into())])?;
-    match rows.get(0, "started_at") {
-        Some(Value::Text(text)) => Ok(text.clone()),
-        _ => anyhow::bail!("run {run} has no start"),
-    }
+/// How people see a column of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum View {
+    /// As text.
+    Text,
+    /// As a whole number.
+    Integer,
+    /// As a real number.
+    Real(Style),
+    /// As a share of the number in this other column: `160/4004`.
+    OutOf(&'static str),
+    /// As the first digits of a hash.
+    Hash,
 }
 
-/// A column of a listing: its key in the query, its heading, and how people see its numbers.
-pub(super) type Shown = (&'static str, &'static str, Style);
+/// Digits of a hash that people see; programs get them all.
+pub(super) const HASH_DIGITS: usize = 12;
+
+/// A column of a listing: its key in the query, its heading, and how people see it.
+pub(super) type Shown = (&'static str, &'static str, View);
 
 /// The columns of `shown`, for people.
 pub(super) fn chosen_grid(rows: &Rows, shown: &[Shown]) -> Grid {
     let index =
         |key: &str| rows.columns.iter().position(|column| column == key).expect("the query has this column");
-    let indices: Vec<usize> = shown.iter().map(|(key, ..)| index(key)).collect();
-    let mut grid = Grid::new(shown.iter().map(|(key, title, _)| Column::new(*key, *title)));
+    let column = |(key, title, view): &Shown| match view {
+        View::Text | View::Hash => Column::new(*key, *title),
+        View::Integer | View::Real(_) | View::OutOf(_) => Column::number(*key, *title),
+    };
+    let mut grid = Grid::new(shown.iter().map(column));
     for row in &rows.rows {
-        grid.push(indices.iter().zip(shown).map(|(&index, (_, _, style))| cell(&row[index], *style)));
+        grid.push(shown.iter().map(|(key, _, view)| {
+            match (view, cell(&row[index(key)], Style::Decimals(0))) {
+                (View::Real(style), _) => cell(&row[index(key)], *style),
+                (View::OutOf(whole), Cell::Integer(part)) => match &row[index(whole)] {
+                    Value::Integer(whole) => Cell::Text(format!("{part}/{whole}")),
+                    _ => Cell::Integer(part),
+                },
+                (View::Hash, Cell::Text(hash)) => Cell::Text(hash.chars().take(HASH_DIGITS).collect()),
+                (_, cell) => cell,
+            }
+        }));
     }
     grid
 }

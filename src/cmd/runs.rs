@@ -4,10 +4,12 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value as Json, json};
 
 use super::UsageError;
+use super::config::stored_settings_grid;
 use super::context::{Context, select_run};
-use super::present::{self, Shown, chosen_grid, whole_grid};
+use super::facts::Facts;
+use super::present::{self, Shown, View, chosen_grid, lines_below, whole_grid};
 use crate::record::RunId;
-use crate::report::{Cell, Column, Format, Grid, Style, comparison_lines, details_grid, summary_grid};
+use crate::report::{Cell, Column, Format, Grid, Style, details_grid, labelled_lines, summary_grid};
 use crate::store::{Rows, Store, Value};
 
 /// Arguments of `speclora runs`.
@@ -27,10 +29,25 @@ enum RunsCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Generations: stored out of planned, warm-ups and failures included. Took: from the beginning \
+    to the end, with the pause before a --resume."
+)]
 struct ListArgs {
     /// Shows no more than this many
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
-    limit: Option<i64>,
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    limit: Option<String>,
+}
+
+impl ListArgs {
+    fn limit(&self) -> Result<i64, UsageError> {
+        let Some(text) = &self.limit else {
+            return Ok(-1);
+        };
+        let problem =
+            || UsageError(format!("--limit: limit must be a whole number of at least 1, got \"{text}\""));
+        text.parse().ok().filter(|limit| *limit >= 1).ok_or_else(problem)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -43,7 +60,10 @@ struct ShowArgs {
 /// Runs the command.
 pub(crate) fn run(args: &RunsArgs, context: &Context) -> anyhow::Result<()> {
     match &args.command {
-        RunsCommand::List(args) => list(args, &context.open_store()?, context),
+        RunsCommand::List(args) => {
+            let limit = args.limit()?;
+            list(limit, &context.open_store()?, context)
+        }
         RunsCommand::Show(args) => {
             refuse_rows(context.format())?;
             let store = context.open_store()?;
@@ -53,20 +73,20 @@ pub(crate) fn run(args: &RunsArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 const LISTED: [Shown; 10] = [
-    ("run_id", "Run", Style::Decimals(0)),
-    ("name", "Name", Style::Decimals(0)),
-    ("state", "State", Style::Decimals(0)),
-    ("started_at", "Started", Style::Decimals(0)),
-    ("duration", "Took", Style::Seconds(1)),
-    ("num_prompts", "Prompts", Style::Decimals(0)),
-    ("num_generations", "Generations", Style::Decimals(0)),
-    ("target_tokens_per_second", "Target Tok/s", Style::Decimals(1)),
-    ("spec_base_speedup", "Base ×", Style::Decimals(2)),
-    ("spec_lora_speedup", "LoRA ×", Style::Decimals(2)),
+    ("run_id", "Run", View::Integer),
+    ("name", "Name", View::Text),
+    ("state", "State", View::Text),
+    ("started_at", "Started", View::Text),
+    ("duration", "Took", View::Real(Style::Seconds(1))),
+    ("num_prompts", "Prompts", View::Integer),
+    ("num_generations", "Generations", View::OutOf("num_planned_generations")),
+    ("target_tokens_per_second", "Target Tok/s", View::Real(Style::Decimals(1))),
+    ("spec_base_speedup", "Base ×", View::Real(Style::Decimals(2))),
+    ("spec_lora_speedup", "LoRA ×", View::Real(Style::Decimals(2))),
 ];
 
-fn list(args: &ListArgs, store: &Store, context: &Context) -> anyhow::Result<()> {
-    let rows = store.query("runs_list", &[(":limit", args.limit.unwrap_or(-1).into())])?;
+fn list(limit: i64, store: &Store, context: &Context) -> anyhow::Result<()> {
+    let rows = store.query("runs_list", &[(":limit", limit.into())])?;
     if rows.rows.is_empty() {
         context.ui.note("no runs yet (speclora bench makes one)");
     }
@@ -77,28 +97,29 @@ fn list(args: &ListArgs, store: &Store, context: &Context) -> anyhow::Result<()>
 }
 
 const MODELS: [Shown; 6] = [
-    ("role", "Role", Style::Decimals(0)),
-    ("path", "Path", Style::Decimals(0)),
-    ("family", "Family", Style::Decimals(0)),
-    ("quantization", "Weights", Style::Decimals(0)),
-    ("num_parameters", "Parameters", Style::Decimals(0)),
-    ("sha256", "SHA-256", Style::Decimals(0)),
-];
-
-const SETTINGS: [Shown; 4] = [
-    ("key", "Setting", Style::Decimals(0)),
-    ("value", "Value", Style::Decimals(0)),
-    ("origin", "Origin", Style::Decimals(0)),
-    ("source", "Source", Style::Decimals(0)),
+    ("role", "Role", View::Text),
+    ("path", "Path", View::Text),
+    ("family", "Family", View::Text),
+    ("quantization", "Weights", View::Text),
+    ("num_parameters", "Parameters", View::Integer),
+    ("sha256", "SHA-256", View::Hash),
 ];
 
 const POSITIONS: [Shown; 6] = [
-    ("mode", "Mode", Style::Decimals(0)),
-    ("position", "Position", Style::Decimals(0)),
-    ("num_proposed", "Proposed", Style::Decimals(0)),
-    ("num_accepted", "Accepted", Style::Decimals(0)),
-    ("acceptance_rate", "Acceptance", Style::Percent(1)),
-    ("conditional_acceptance_rate", "Given the ones before", Style::Percent(1)),
+    ("mode", "Mode", View::Text),
+    ("position", "Position", View::Integer),
+    ("num_proposed", "Proposed", View::Integer),
+    ("num_accepted", "Accepted", View::Integer),
+    ("acceptance_rate", "Acceptance", View::Real(Style::Percent(1))),
+    ("conditional_acceptance_rate", "Given the ones before", View::Real(Style::Percent(1))),
+];
+
+const ERRORS: [Shown; 5] = [
+    ("prompt_index", "Prompt", View::Integer),
+    ("mode", "Mode", View::Text),
+    ("iteration", "Iteration", View::Integer),
+    ("started_at", "Started", View::Text),
+    ("error", "Error", View::Text),
 ];
 
 /// A run as a whole is no list of rows.
@@ -112,7 +133,7 @@ fn refuse_rows(format: Format) -> Result<(), UsageError> {
 
 fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
     let query = |name: &str| store.query(name, &[(":run_id", run.into())]);
-    let facts = query("run_show")?;
+    let facts = Facts::read(store, run)?;
     let parts = [
         ("models", query("run_models")?),
         ("settings", query("run_settings")?),
@@ -122,45 +143,41 @@ fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
     ];
     let format = context.format();
     if format == Format::Json {
-        let mut object = Map::new();
-        for (key, value) in facts.columns.iter().zip(facts.rows.into_iter().flatten()) {
-            object.insert(key.clone(), json!(value));
-        }
+        let mut object = facts.into_object();
         object.extend(parts.map(|(key, rows)| (key.to_owned(), objects(&rows))));
         return Ok(context.ui.data(&format!("{:#}\n", Json::Object(object)))?);
     }
     let summaries = present::summaries(&store.mode_metrics(run)?);
-    let [(_, models), (_, settings), _, (_, positions), (_, errors)] = parts;
-    let mut text = facts_grid(&facts).render(format);
-    let mut add = |title: &str, grid: Grid| {
-        if !grid.rows.is_empty() {
-            text.push_str(&format!("\n{title}\n{}", grid.render(format)));
-        }
+    let [(_, models), _, _, (_, positions), (_, errors)] = parts;
+    let part = |title: &str, grid: Grid| match grid.rows.is_empty() {
+        true => String::new(),
+        false => format!("\n{title}\n{}", grid.render(format)),
     };
-    add("Models", chosen_grid(&models, &MODELS));
-    add("Settings", chosen_grid(&settings, &SETTINGS));
-    add("Summary", summary_grid(&summaries));
-    add("Beside the means over prompts", details_grid(&summaries));
-    add("Acceptance by position in the draft", chosen_grid(&positions, &POSITIONS));
-    add("Failed generations", whole_grid(&errors));
-    let lines: String = comparison_lines(&summaries).iter().map(|line| format!("{line}\n")).collect();
-    Ok(context.ui.data(&format!("{text}\n{lines}"))?)
+    let text = [
+        facts_text(&facts, context),
+        part("Models", chosen_grid(&models, &MODELS)),
+        part("Settings", stored_settings_grid(&store.run_plan(run)?.settings)),
+        facts.incomplete().map(|line| format!("\n{line}\n")).unwrap_or_default(),
+        part("Summary", summary_grid(&summaries)),
+        part("Beside the means over prompts", details_grid(&summaries)),
+        part("Acceptance by position in the draft", chosen_grid(&positions, &POSITIONS)),
+        part("Failed generations", chosen_grid(&errors, &ERRORS)),
+        lines_below(&summaries),
+    ];
+    Ok(context.ui.data(&text.concat())?)
 }
 
-/// The columns of one row, one below the other; those without a value are left out.
-fn facts_grid(facts: &Rows) -> Grid {
-    let mut grid = Grid::new([Column::new("key", "Run"), Column::new("value", "")]);
-    for (key, value) in facts.columns.iter().zip(facts.rows.iter().flatten()) {
-        let text = match value {
-            Value::Null => continue,
-            Value::Integer(number) => number.to_string(),
-            Value::Real(number) => number.to_string(),
-            Value::Text(text) => text.clone(),
-            Value::Blob(_) => continue,
-        };
-        grid.push([Cell::Text(key.clone()), Cell::Text(text)]);
+/// The facts for people: wrapped to the terminal, or as a Markdown table.
+fn facts_text(facts: &Facts, context: &Context) -> String {
+    let facts = facts.labelled();
+    if context.format() == Format::Table {
+        return labelled_lines(&facts, context.ui.width());
     }
-    grid
+    let mut grid = Grid::new([Column::new("key", "Fact"), Column::new("value", "Value")]);
+    for (label, text) in facts {
+        grid.push([Cell::Text(label.to_owned()), Cell::Text(text)]);
+    }
+    grid.render(context.format())
 }
 
 fn objects(rows: &Rows) -> Json {

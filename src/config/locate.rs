@@ -16,6 +16,8 @@ const DATABASE_FILE: &str = "speclora.db";
 
 /// A configuration file that was read.
 pub(super) struct ConfigFile {
+    /// Where it lies.
+    pub(super) path: PathBuf,
     /// Path as it is shown.
     pub(super) name: String,
     /// Folder in which its relative paths begin.
@@ -53,7 +55,7 @@ pub(super) fn read_given(
 ) -> Result<ConfigFile, ConfigError> {
     let text = read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    Ok(ConfigFile { name: path.display().to_string(), folder, text })
+    Ok(ConfigFile { path: path.to_owned(), name: path.display().to_string(), folder, text })
 }
 
 /// Reads a file that need not exist.

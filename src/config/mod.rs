@@ -105,6 +105,14 @@ fn refuse_raw_with_system_prompt(spec: &Spec, settings: &[Setting]) -> Result<()
     Err(ConfigError::RawWithSystemPrompt { first: placed("raw"), second: placed("system_prompt") })
 }
 
+/// The configuration files that [`resolve`] reads, the weaker first.
+///
+/// # Errors
+/// If one cannot be read.
+pub fn files(sources: &Sources<'_>) -> Result<Vec<PathBuf>, ConfigError> {
+    Ok(config_files(sources)?.into_iter().map(|file| file.path).collect())
+}
+
 /// The files that exist, the weaker first: the user's, then the given one or the project's.
 fn config_files(sources: &Sources<'_>) -> Result<Vec<locate::ConfigFile>, ConfigError> {
     let user = match &sources.user_file {

@@ -20,7 +20,7 @@ pub enum PromptError {
         place: String,
         /// Lines without text.
         num_blank: usize,
-        /// Lines that begin with `#`.
+        /// Lines whose first mark is `#`.
         num_comments: usize,
     },
     /// Bytes that are not text.

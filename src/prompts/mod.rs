@@ -46,7 +46,8 @@ pub fn read(input: Input<'_>, stdin: impl Read) -> Result<PromptSet, PromptError
     match input {
         Input::Texts(texts) => Ok(distinct("command line", parse::texts(texts)?)),
         Input::File(path) => {
-            let place = path.display().to_string();
+            let is_stdin = path == Path::new("-");
+            let place = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
             let bytes = read_bytes(path, stdin)
                 .map_err(|source| PromptError::Read { place: place.clone(), source })?;
             let name = path.file_name().map_or(place.clone(), |name| name.display().to_string());
@@ -114,6 +115,15 @@ mod tests {
     fn standard_input_is_a_dash() {
         let set = read(Input::File(Path::new("-")), "one\ntwo\n".as_bytes()).unwrap();
         assert_eq!((texts(&set), set.source.name.as_str()), (vec!["one", "two"], "-"));
+    }
+
+    #[test]
+    fn errors_name_standard_input() {
+        let message = |text: &str| {
+            read(Input::File(Path::new("-")), text.as_bytes()).map_err(|error| error.to_string())
+        };
+        assert!(message("# no\n").unwrap_err().starts_with("no prompts in standard input ("));
+        assert!(message("{\"prompt\": 1}").unwrap_err().starts_with("standard input:1: "));
     }
 
     #[test]

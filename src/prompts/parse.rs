@@ -12,7 +12,7 @@ type Result<T> = std::result::Result<T, PromptError>;
 /// How prompts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One a line; blank lines and lines that begin with `#` are skipped.
+    /// One a line; blank lines and lines whose first mark is `#` are skipped.
     Text,
     /// One JSON object a line, or one array of them.
     Json,
@@ -43,7 +43,7 @@ impl Format {
             return Self::Json;
         }
         let header = start.lines().next().unwrap_or_default();
-        if header.split(',').any(|column| column.trim().trim_matches('"') == "prompt") {
+        if header.split(',').any(|column| column.trim().trim_matches('"').eq_ignore_ascii_case("prompt")) {
             return Self::Csv;
         }
         Self::Text
@@ -69,7 +69,7 @@ pub(super) fn bytes(place: &str, bytes: &[u8], format: Option<Format>) -> Result
         Format::Csv => csv_rows(place, text)?,
     };
     if prompts.is_empty() {
-        let num_comments = text.lines().filter(|line| line.starts_with('#')).count();
+        let num_comments = text.lines().filter(|line| is_comment(line)).count();
         let num_blank = text.lines().filter(|line| line.trim().is_empty()).count();
         return Err(PromptError::Empty { place: place.to_owned(), num_blank, num_comments });
     }
@@ -77,9 +77,12 @@ pub(super) fn bytes(place: &str, bytes: &[u8], format: Option<Format>) -> Result
 }
 
 fn plain(text: &str) -> Vec<Prompt> {
-    let lines =
-        text.lines().filter(|line| !line.starts_with('#')).map(str::trim).filter(|line| !line.is_empty());
+    let lines = text.lines().filter(|line| !is_comment(line)).map(str::trim).filter(|line| !line.is_empty());
     lines.map(|line| Prompt { text: line.to_owned(), external_id: None, category: None }).collect()
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with('#')
 }
 
 fn json_lines(place: &str, text: &str) -> Result<Vec<Prompt>> {
@@ -147,7 +150,7 @@ fn csv_rows(place: &str, text: &str) -> Result<Vec<Prompt>> {
     };
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text.as_bytes());
     let columns = reader.headers().map_err(csv_error)?.clone();
-    let column = |name: &str| columns.iter().position(|column| column == name);
+    let column = |name: &str| columns.iter().position(|column| column.eq_ignore_ascii_case(name));
     let (id, category) = (column("id"), column("category"));
     let text = column("prompt").ok_or_else(|| PromptError::NoColumn {
         place: place.to_owned(),
@@ -222,7 +225,7 @@ mod tests {
     fn text_is_one_prompt_a_line() {
         reads(
             Some(Format::Text),
-            "# head\n\none\n  two # not a comment  \n",
+            "# head\n\none\n  # indented\n  two # not a comment  \n",
             &["one", "two # not a comment"],
         );
         reads(Some(Format::Text), "{\"prompt\": \"x\"}", &["{\"prompt\": \"x\"}"]);
@@ -251,6 +254,12 @@ mod tests {
     #[test]
     fn csv_finds_its_columns_by_name() {
         reads(Some(Format::Csv), "id, prompt\na,\"x, \"\"y\"\"\nz\"\n,w\n", &["x, \"y\"\nz|a", "w"]);
+    }
+
+    #[test]
+    fn columns_are_found_whatever_their_case() {
+        reads(Some(Format::Csv), "ID,Prompt,CATEGORY\n1,x,code\n", &["x|1|code"]);
+        reads(None, "PROMPT\nx\n", &["x"]);
     }
 
     #[test]

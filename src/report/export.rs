@@ -32,7 +32,7 @@ pub struct BenchExport {
 pub struct Metadata {
     /// Start of the run, UTC, ISO 8601.
     pub timestamp: String,
-    /// Prompts of the run.
+    /// Prompts of the run, measured or not; each mode's summary says how many it has.
     pub num_prompts: i64,
     /// Most tokens that a generation emits.
     pub max_tokens: i64,
@@ -63,8 +63,10 @@ pub struct ModeFigures {
     pub time_to_last_token: Option<f64>,
     /// Accepted ÷ drafted; none without a draft.
     pub acceptance_rate: Option<f64>,
-    /// Tokens emitted.
+    /// Tokens emitted, in all iterations together.
     pub total_tokens: Option<i64>,
+    /// Iterations with a result.
+    pub num_iterations: Option<i64>,
 }
 
 impl BenchExport {
@@ -90,6 +92,7 @@ impl BenchExport {
                 "time_to_last_token",
                 "acceptance_rate",
                 "total_tokens",
+                "num_iterations",
             ]
             .map(Column::from),
         );
@@ -104,6 +107,7 @@ impl BenchExport {
                     Cell::float(figures.and_then(|f| f.time_to_last_token), Style::Seconds(2)),
                     Cell::float(figures.and_then(|f| f.acceptance_rate), Style::Percent(1)),
                     Cell::integer(figures.and_then(|f| f.total_tokens)),
+                    Cell::integer(figures.and_then(|f| f.num_iterations)),
                 ]);
             }
         }
@@ -162,6 +166,7 @@ mod tests {
             time_to_last_token: Some(2.5),
             acceptance_rate: None,
             total_tokens: Some(113),
+            num_iterations: Some(1),
         };
         BenchExport {
             metadata: Metadata {
@@ -205,7 +210,7 @@ mod tests {
                 "prompt": short, "full_prompt": "é".repeat(51),
                 "target_only": {
                     "tokens_per_second": 45.1, "time_to_last_token": 2.5, "acceptance_rate": null,
-                    "total_tokens": 113,
+                    "total_tokens": 113, "num_iterations": 1,
                 },
                 "spec_base": null, "spec_lora": null,
             }],
@@ -246,9 +251,10 @@ mod tests {
         };
         assert_eq!(
             export.to_grid().render(Format::Csv),
-            "prompt_index,prompt,mode,tokens_per_second,time_to_last_token,acceptance_rate,total_tokens\n\
-             0,\"a, b\",target_only,45.1,2.5,,113\n\
-             0,\"a, b\",spec_base,,,,\n"
+            "prompt_index,prompt,mode,tokens_per_second,time_to_last_token,acceptance_rate,total_tokens,\
+             num_iterations\n\
+             0,\"a, b\",target_only,45.1,2.5,,113,1\n\
+             0,\"a, b\",spec_base,,,,,\n"
         );
     }
 

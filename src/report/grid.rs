@@ -11,13 +11,24 @@ pub struct Grid {
     pub rows: Vec<Vec<Cell>>,
 }
 
-/// A column's two names.
+/// A column: its two names, and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// Name for programs (`avg_tokens_per_second`).
     pub key: String,
     /// Heading for people (`Avg Tok/s`).
     pub title: String,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// What a column holds, which decides its side: numbers stand to the right, also where every one is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Words.
+    Text,
+    /// Numbers.
+    Number,
 }
 
 /// One value.
@@ -40,7 +51,7 @@ pub enum Style {
     Decimals(usize),
     /// A share, as per cent with so many decimals.
     Percent(usize),
-    /// Seconds with so many decimals.
+    /// Seconds with so many decimals; below a tenth of a second, milliseconds with one.
     Seconds(usize),
 }
 
@@ -62,21 +73,24 @@ impl Grid {
 
     /// Whether a column holds numbers, and so is aligned to the right.
     pub(super) fn is_numeric(&self, column: usize) -> bool {
-        let mut values =
-            self.rows.iter().map(|row| &row[column]).filter(|cell| !cell.is_missing()).peekable();
-        values.peek().is_some() && values.all(|cell| matches!(cell, Cell::Integer(_) | Cell::Float(..)))
+        self.columns[column].kind == Kind::Number
     }
 }
 
 impl Column {
-    /// A column whose heading differs from its key.
+    /// A column of text whose heading differs from its key.
     pub fn new(key: impl Into<String>, title: impl Into<String>) -> Self {
-        Self { key: key.into(), title: title.into() }
+        Self { key: key.into(), title: title.into(), kind: Kind::Text }
+    }
+
+    /// A column of numbers.
+    pub fn number(key: impl Into<String>, title: impl Into<String>) -> Self {
+        Self { kind: Kind::Number, ..Self::new(key, title) }
     }
 }
 
 impl From<&str> for Column {
-    /// A column whose heading is its key.
+    /// A column of text whose heading is its key.
     fn from(key: &str) -> Self {
         Self::new(key, key)
     }
@@ -106,6 +120,7 @@ impl Cell {
             Self::Float(number, _) if !number.is_finite() => Self::Missing.shown(),
             Self::Float(number, Style::Decimals(decimals)) => format!("{number:.decimals$}"),
             Self::Float(number, Style::Percent(decimals)) => format!("{:.decimals$}%", 100.0 * number),
+            Self::Float(number, Style::Seconds(_)) if number.abs() < 0.1 => format!("{:.1}ms", 1e3 * number),
             Self::Float(number, Style::Seconds(decimals)) => format!("{number:.decimals$}s"),
             Self::Missing => "—".to_owned(),
         }
@@ -120,14 +135,10 @@ impl Cell {
             Self::Missing => Value::Null,
         }
     }
-
-    fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing)
-    }
 }
 
 /// Escapes control characters, so that a stored text can neither break a table nor steer a terminal.
-fn escape_controls(text: &str) -> String {
+pub(super) fn escape_controls(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() { escaped.extend(c.escape_default()) } else { escaped.push(c) }

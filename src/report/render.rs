@@ -21,6 +21,19 @@ pub enum Format {
     Md,
 }
 
+impl Format {
+    /// The name, as people type it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Md => "md",
+        }
+    }
+}
+
 impl Grid {
     /// Renders the grid; the text ends with a line feed.
     pub fn render(&self, format: Format) -> String {
@@ -96,8 +109,11 @@ mod tests {
     use super::*;
 
     fn grid() -> Grid {
-        let columns =
-            [Column::new("name", "Name"), Column::new("num_tokens", "Tokens"), Column::new("rate", "Rate")];
+        let columns = [
+            Column::new("name", "Name"),
+            Column::number("num_tokens", "Tokens"),
+            Column::number("rate", "Rate"),
+        ];
         let mut grid = Grid::new(columns);
         grid.push([Cell::Text("a|b".into()), Cell::Integer(1200), Cell::Float(1.0 / 3.0, Style::Percent(1))]);
         grid.push([
@@ -171,8 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn numbers_stand_to_the_right_even_where_all_are_missing() {
+        let mut grid = Grid::new([Column::from("name"), Column::number("x", "Speed")]);
+        grid.push([Cell::Text("a".to_owned()), Cell::Missing]);
+        assert_eq!(grid.render(Format::Table), " name  Speed\n─────────────\n a         —\n");
+    }
+
+    #[test]
+    fn short_times_are_milliseconds() {
+        let shown = |seconds| Cell::float(Some(seconds), Style::Seconds(2)).shown();
+        assert_eq!([2.5, 0.1, 0.0999, 0.00123].map(shown), ["2.50s", "0.10s", "99.9ms", "1.2ms"]);
+    }
+
+    #[test]
     fn numbers_that_are_not_finite_are_missing() {
-        let mut grid = Grid::new([Column::from("x")]);
+        let mut grid = Grid::new([Column::number("x", "x")]);
         grid.push([Cell::float(Some(f64::NAN), Style::Decimals(1))]);
         grid.push([Cell::Float(f64::INFINITY, Style::Decimals(1))]);
         assert_eq!(grid.render(Format::Csv), "x\n\"\"\n\"\"\n");

@@ -52,9 +52,9 @@ pub struct ModeSummary {
 pub fn summary_grid(summaries: &[ModeSummary]) -> Grid {
     let mut grid = Grid::new([
         Column::new("mode", "Mode"),
-        Column::new("avg_tokens_per_second", "Avg Tok/s"),
-        Column::new("avg_time_to_last_token", "Avg TTLT"),
-        Column::new("avg_acceptance_rate", "Avg Acceptance"),
+        Column::number("avg_tokens_per_second", "Avg Tok/s"),
+        Column::number("avg_time_to_last_token", "Avg TTLT"),
+        Column::number("avg_acceptance_rate", "Avg Acceptance"),
     ]);
     for summary in summaries {
         grid.push([
@@ -71,12 +71,12 @@ pub fn summary_grid(summaries: &[ModeSummary]) -> Grid {
 pub fn details_grid(summaries: &[ModeSummary]) -> Grid {
     let mut grid = Grid::new([
         Column::new("mode", "Mode"),
-        Column::new("acceptance_rate", "Pooled Acceptance"),
-        Column::new("mean_acceptance_length", "τ"),
-        Column::new("avg_decode_tokens_per_second", "Decode Tok/s"),
-        Column::new("median_tokens_per_second", "Median Tok/s"),
-        Column::new("median_time_to_last_token", "Median TTLT"),
-        Column::new("median_acceptance_rate", "Median Acceptance"),
+        Column::number("acceptance_rate", "Pooled Acceptance"),
+        Column::number("mean_acceptance_length", "τ"),
+        Column::number("avg_decode_tokens_per_second", "Decode Tok/s"),
+        Column::number("median_tokens_per_second", "Median Tok/s"),
+        Column::number("median_time_to_last_token", "Median TTLT"),
+        Column::number("median_acceptance_rate", "Median Acceptance"),
     ]);
     for summary in summaries {
         grid.push([
@@ -128,7 +128,7 @@ fn lossless_lines(summaries: &[ModeSummary]) -> impl Iterator<Item = String> {
     let compared = summaries.iter().filter(|s| s.mode != Mode::TargetOnly && s.num_compared > 0);
     compared.map(|ModeSummary { mode, num_compared, num_lossless, .. }| {
         format!(
-            "Lossless: {num_lossless} of {num_compared} {mode} outputs equal target_only's, token for token"
+            "Lossless: {num_lossless} of {num_compared} prompts: {mode} output equals target_only's, token for token"
         )
     })
 }
@@ -259,8 +259,8 @@ pub(super) mod tests {
             comparison_lines(&[bare(Mode::TargetOnly), compared(Mode::SpecBase, 3), control]),
             [
                 "Control vs target: 1.01x (the same work twice: the noise of this measurement)",
-                "Lossless: 3 of 4 spec_base outputs equal target_only's, token for token",
-                "Lossless: 4 of 4 control outputs equal target_only's, token for token",
+                "Lossless: 3 of 4 prompts: spec_base output equals target_only's, token for token",
+                "Lossless: 4 of 4 prompts: control output equals target_only's, token for token",
             ]
         );
     }

@@ -1,6 +1,4 @@
 //! Machines and programs, each stored once.
-//!
-//! Where the system does not say how many processors or how much memory there is, the record has 0 and the column NULL.
 
 use rusqlite::{Connection, Row, named_params};
 
@@ -29,8 +27,8 @@ pub(super) fn insert(connection: &Connection, environment: &Environment) -> Resu
             ":os": environment.os,
             ":kernel": environment.kernel,
             ":cpu_model": environment.cpu_model,
-            ":num_cpus": Some(environment.num_cpus).filter(|count| *count > 0),
-            ":memory_bytes": Some(to_integer(environment.memory_bytes)).filter(|bytes| *bytes > 0),
+            ":num_cpus": environment.num_cpus,
+            ":memory_bytes": environment.memory_bytes.map(to_integer),
             ":engine": environment.engine,
             ":speclora_version": environment.speclora_version,
             ":git_commit": environment.git_commit,
@@ -56,8 +54,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Environment> {
         os: row.get("os")?,
         kernel: row.get("kernel")?,
         cpu_model: row.get("cpu_model")?,
-        num_cpus: row.get::<_, Option<u32>>("num_cpus")?.unwrap_or(0),
-        memory_bytes: row.get::<_, Option<i64>>("memory_bytes")?.map_or(0, i64::unsigned_abs),
+        num_cpus: row.get("num_cpus")?,
+        memory_bytes: row.get::<_, Option<i64>>("memory_bytes")?.map(i64::unsigned_abs),
         engine: row.get("engine")?,
         speclora_version: row.get("speclora_version")?,
         git_commit: row.get("git_commit")?,

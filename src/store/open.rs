@@ -1,6 +1,7 @@
 //! Opening the file: what it is, whether it is ours, and how SQLite shall treat it.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,15 +30,20 @@ impl Store {
     /// If the file is of another program or a newer schema, is no database, or may not be written.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        if path.is_dir() {
-            return Err(Error::IsFolder { path: path.to_owned() });
-        }
-        match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-                Err(Error::NoFolder { folder: folder.to_owned() })
-            }
-            _ => open_writable(path, OpenFlags::SQLITE_OPEN_CREATE),
-        }
+        check_place(path)?;
+        open_writable(path, OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Finds out whether a database that does not exist could be made, and makes none.
+    ///
+    /// # Errors
+    /// If its folder is missing or may not be written.
+    pub fn check_creatable(path: &Path) -> Result<()> {
+        check_place(path)?;
+        let mut probe = OsString::from(path);
+        probe.push(format!("-{}.probe", std::process::id()));
+        let created = File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
+        created.map_err(|_| Error::NotWritable { path: path.to_owned() })
     }
 
     /// Opens a database that must exist, brings its schema up to date, and is content with reading where the file or
@@ -57,6 +63,19 @@ impl Store {
             Err(Error::NotWritable { .. }) => open_read_only(path),
             opened => opened,
         }
+    }
+}
+
+/// Refuses a place where no file can be.
+fn check_place(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Err(Error::IsFolder { path: path.to_owned() });
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Error::NoFolder { folder: folder.to_owned() })
+        }
+        _ => Ok(()),
     }
 }
 

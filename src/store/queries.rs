@@ -74,6 +74,7 @@ pub struct Rows {
 
 impl Rows {
     /// Returns the value of a column in a row, if there are both.
+    #[cfg(test)]
     pub fn get(&self, row: usize, column: &str) -> Option<&Value> {
         let index = self.columns.iter().position(|name| name == column)?;
         self.rows.get(row)?.get(index)

@@ -83,6 +83,14 @@ impl Store {
         })
     }
 
+    /// Lists the runs that processes work on now, as far as can be told.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn live_runs(&self) -> Result<Vec<RunId>> {
+        self.read(|connection| running(connection, |is_gone| !is_gone))
+    }
+
     /// Finds out whether a run can be taken up again, before anything is made ready for it.
     ///
     /// # Errors
@@ -142,6 +150,11 @@ pub(super) fn beat(connection: &Connection, run: RunId) -> Result<()> {
 
 /// Lists the runs that are stored as running, but whose process is gone.
 pub(super) fn crashed(connection: &Connection) -> Result<Vec<RunId>> {
+    running(connection, |is_gone| is_gone)
+}
+
+/// Lists the runs that are stored as running, by whether their process is gone.
+fn running(connection: &Connection, is_wanted: impl Fn(bool) -> bool) -> Result<Vec<RunId>> {
     let mut statement = connection.prepare(
         "SELECT id, pid, boot_id, process_start_ticks, heartbeat_at_ms
         FROM runs
@@ -149,13 +162,13 @@ pub(super) fn crashed(connection: &Connection) -> Result<Vec<RunId>> {
         ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
-    let mut crashed = Vec::new();
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        if process(row)?.is_gone(row.get("heartbeat_at_ms")?) {
-            crashed.push(RunId(row.get("id")?));
+        if is_wanted(process(row)?.is_gone(row.get("heartbeat_at_ms")?)) {
+            found.push(RunId(row.get("id")?));
         }
     }
-    Ok(crashed)
+    Ok(found)
 }
 
 /// Returns how a run stands: its status as stored, its process, and that one's last sign of life.

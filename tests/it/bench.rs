@@ -22,7 +22,7 @@ fn every_generation_and_round_is_stored() {
     let (target, draft) = (model("llama-untied"), model("qwen3-tied"));
     let table = workspace.succeed(&bench_arguments(&target, &draft, &["--skip-lora"]));
     assert!(table.contains("Avg Tok/s") && table.contains("Speedup vs target: spec_base"), "{table}");
-    assert!(table.contains("Lossless: 4 of 4 spec_base outputs"), "{table}");
+    assert!(table.contains("Lossless: 4 of 4 prompts: spec_base output"), "{table}");
 
     let measured: i64 = workspace.value("SELECT count(*) FROM generations WHERE is_warmup = 0");
     assert_eq!(measured, 8);
@@ -187,6 +187,11 @@ fn the_json_has_every_key_and_repeats_a_year_later() {
         );
     }
     assert_eq!(json["metadata"]["iterations"], 2);
+    has(&json["metadata"], &["uid", "tags", "notes"]);
+    assert_eq!(json["metadata"]["state"], "completed");
+    assert_eq!(json["metadata"]["num_generations"], json["metadata"]["num_planned_generations"]);
+    assert_eq!(json["metadata"]["num_failed"], 0);
+    assert_eq!(json["per_prompt"][0]["spec_base"]["num_iterations"], 2);
     assert_eq!(json["summary"]["spec_base"]["num_prompts"], 4);
 }
 
@@ -196,7 +201,7 @@ fn a_control_measures_the_target_twice() {
     let (target, draft) = (model("llama-untied"), model("llama-tied"));
     let table = workspace.succeed(&bench_arguments(&target, &draft, &["--skip-lora", "--control"]));
     assert!(table.contains("Control vs target"), "{table}");
-    assert!(table.contains("Lossless: 4 of 4 control outputs"), "{table}");
+    assert!(table.contains("Lossless: 4 of 4 prompts: control output"), "{table}");
 }
 
 #[test]
@@ -308,6 +313,13 @@ fn an_interrupted_bench_says_so_and_is_resumed() {
     send("-INT", &child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(workspace.json(&["runs", "show", "@latest"])["state"], "interrupted");
+    let stored: i64 = workspace.value("SELECT count(*) FROM generations");
+    let shown = workspace.succeed(&["runs", "show", "1"]);
+    assert!(shown.contains(&format!("incomplete: {stored} of {NUM_MANY} generations\n")), "{shown}");
+    let exported = workspace.json(&["export", "1"]);
+    assert_eq!(exported["metadata"]["state"], "interrupted");
+    assert_eq!(exported["metadata"]["num_generations"], stored);
+    assert_eq!(exported["metadata"]["num_planned_generations"], NUM_MANY);
     workspace.set("SPECLORA_SEED", "9");
     let resumed = workspace.run(&["bench", "--resume", "@latest"]);
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);

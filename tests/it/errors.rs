@@ -86,7 +86,12 @@ fn prompts_that_cannot_be_run() {
     workspace.write("many.txt", many);
     let absurd = [&bench("many.txt")[..], &["-n", "10000"]].concat();
     check(&workspace, &absurd, 2, &["10010001 generations", "iterations"]);
-    assert_eq!(workspace.run(&["runs", "list", "--json"]).stdout.trim(), "[]", "no run was begun");
+    let left: Vec<_> =
+        std::fs::read_dir(workspace.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(
+        left.iter().all(|name| name.to_str().unwrap().ends_with(".txt")),
+        "no database was made: {left:?}"
+    );
 }
 
 #[test]
@@ -100,10 +105,18 @@ fn values_out_of_range_name_the_flag_and_the_range() {
         ("--temperature", "11.5", "between 0 and 10"),
         ("--top-p", "0", "above 0 and at most 1"),
         ("--modes", "fast", "target_only"),
+        ("-m", "-1", "--max-tokens"),
+        ("--top-p", "-0.1", "above 0"),
+        ("--temperature", "-1", "between 0 and 10"),
+        ("--seed", "-5", "between 0 and"),
     ] {
-        check(&workspace, &bench(flag, value), 2, &[flag, range, value]);
+        check(&workspace, &bench(flag, value), 2, &["must be", range, value]);
     }
     check(&workspace, &["bench", "-p", "hello", "--num-draft-tokens=-3"], 2, &["between 1 and 32", "-3"]);
+    check(&workspace, &["runs", "list", "-l", "0"], 2, &["--limit", "at least 1", "0"]);
+    check(&workspace, &["runs", "list", "-l", "-2"], 2, &["--limit", "at least 1", "-2"]);
+    let twice = ["bench", "-p", "hello", "--tag", "a=1", "--tag", "a=2"];
+    check(&workspace, &twice, 2, &["--tag a is given twice"]);
     check(&workspace, &["bench", "-p", "hello"], 2, &["no target model", "--target"]);
     check(&workspace, &["bench", "--target", "x"], 2, &["no prompts"]);
     workspace.write("speclora.toml", "\nnum_draft_token = 3\n");
@@ -157,7 +170,10 @@ fn adapters_that_do_not_fit() {
         1,
         &["no adapter nosuch", "--skip-lora"],
     );
-    check(&workspace, &bench_arguments(&target, &draft, &["-a", "7"]), 1, &["no checkpoint 7"]);
+    let file = format!("{other}/adapter_model.safetensors");
+    check(&workspace, &bench_arguments(&target, &draft, &["-a", &file]), 1, &["is a file (give its folder"]);
+    check(&workspace, &bench_arguments(&target, &draft, &["-a", "7"]), 1, &["no adapter 7"]);
+    assert!(!workspace.path("speclora.db").exists(), "a bench that fails before it begins makes no database");
 
     let (draft, other) = (model("llama-untied"), model("llama-tied"));
     let adapter = text(&fixture("adapters/llama-untied-rslora-r2"));
@@ -170,6 +186,7 @@ fn adapters_that_do_not_fit() {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .unwrap();
+    check(&workspace, &bench_arguments(&draft, &draft, &["-a", "7"]), 1, &["no checkpoint 7"]);
     let parts = ["adapter 1 is for another draft", &checkpoint.0, "llama-tied"];
     check(&workspace, &bench_arguments(&draft, &other, &["-a", "1"]), 1, &parts);
     assert!(std::path::Path::new(&checkpoint.1).is_absolute(), "{}", checkpoint.1);
@@ -193,10 +210,49 @@ fn runs_that_are_not_there() {
 fn names_and_files_that_cannot_be_used_are_found_before_the_work() {
     let workspace = Workspace::new();
     let target = model("llama-tied");
-    check(&workspace, &[&bench_of(&target)[..], &["--name", ""]].concat(), 2, &["--name"]);
+    for name in ["", "12", "@latest", "run"] {
+        check(&workspace, &[&bench_of(&target)[..], &["--name", name]].concat(), 2, &["--name"]);
+    }
     let output = [&bench_of(&target)[..], &["-o", "no/such/out.json"]].concat();
     check(&workspace, &output, 1, &["cannot write no/such/out.json"]);
     assert!(!workspace.path("speclora.db").exists(), "no run was begun");
+}
+
+#[test]
+fn an_output_never_replaces_what_a_command_reads_or_keeps() {
+    let workspace = Workspace::new();
+    let target = model("llama-tied");
+    let bench = |output: &'static str| {
+        let files = ["-f", "prompts.txt", "--config", "here.toml", "-m", "2", "-o", output];
+        [&["bench", "--target", &target, "--modes", "target_only"], &files[..]].concat()
+    };
+    workspace.write("here.toml", "seed = 1\n");
+    let refused = |workspace: &Workspace| {
+        for (output, part) in [
+            ("speclora.db", "is the database"),
+            ("./speclora.db-wal", "is a part of the database"),
+            ("prompts.txt", "is the prompts file"),
+            ("here.toml", "is a configuration file"),
+            ("out.csv", "bench writes JSON"),
+        ] {
+            check(workspace, &bench(output), 2, &[output, part]);
+        }
+    };
+    refused(&workspace);
+    assert!(!workspace.path("speclora.db").exists());
+    workspace.succeed(&bench("out.json"));
+    refused(&workspace);
+    let config = format!("{target}/config.json");
+    let before = std::fs::read(&config).unwrap();
+    check(&workspace, &["export", "1", "-o", "speclora.db"], 2, &["speclora.db is the database"]);
+    check(&workspace, &["export", "1", "-o", &config], 2, &["is a model of this run"]);
+    std::fs::copy(workspace.path("speclora.db"), workspace.path("copy")).unwrap();
+    check(&workspace, &["export", "1", "-o", "copy"], 2, &["copy is an SQLite database"]);
+    check(&workspace, &["export", "1", "-o", "x.csv", "--json"], 2, &["--format json", "x.csv"]);
+    workspace.succeed(&["export", "1", "-o", "x.csv"]);
+    assert!(std::fs::read_to_string(workspace.path("x.csv")).unwrap().starts_with("prompt_index,prompt,"));
+    assert_eq!(std::fs::read(&config).unwrap(), before);
+    assert_eq!(workspace.value::<i64>("SELECT count(*) FROM runs"), 1);
 }
 
 #[test]
@@ -216,6 +272,20 @@ fn what_is_not_set_up_has_a_word_in_json() {
     let checks = workspace.json(&["doctor"]);
     let target = checks.as_array().unwrap().iter().find(|check| check["check"] == "target").unwrap();
     assert_eq!(target["status"], "unset");
+    workspace.write("speclora.toml", "num_draft_tokens = 99\n");
+    let outcome = workspace.run(&["doctor", "--json"]);
+    assert_eq!(outcome.code, Some(1));
+    let checks: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let settings = checks.as_array().unwrap().iter().find(|check| check["check"] == "settings").unwrap();
+    assert_eq!(settings["status"], "bad");
+    let (draft, adapter) = (model("llama-untied"), text(&fixture("adapters/llama-untied-rslora-r2")));
+    for (adapter, status) in [(adapter.as_str(), "ok"), ("nosuch", "bad")] {
+        workspace.write("speclora.toml", format!("draft = \"{draft}\"\nadapter = \"{adapter}\"\n"));
+        let checks: serde_json::Value =
+            serde_json::from_str(&workspace.run(&["doctor", "--json"]).stdout).unwrap();
+        let found = checks.as_array().unwrap().iter().find(|check| check["check"] == "adapter").unwrap();
+        assert_eq!(found["status"], status, "{found}");
+    }
 }
 
 #[cfg(unix)]

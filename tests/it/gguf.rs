@@ -305,7 +305,7 @@ fn a_quantised_pair_is_lossless() {
         &draft,
     ];
     let table = workspace.succeed(&more);
-    assert!(table.contains("Lossless: 4 of 4 spec_base"), "{table}");
+    assert!(table.contains("Lossless: 4 of 4 prompts: spec_base"), "{table}");
 }
 
 #[test]

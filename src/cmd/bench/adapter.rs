@@ -7,13 +7,21 @@ use anyhow::Context as _;
 use crate::config::Spec;
 use crate::engine::adapter::{Adapter, read_peft_folder};
 use crate::engine::pair::Identified;
-use crate::record::{CheckpointId, Mode, Origin, Setting};
+use crate::record::{AdapterRecord, CheckpointId, Mode, Origin, Setting};
 use crate::store::Store;
 
-/// An adapter that is stored, and that fits the draft.
+/// An adapter that fits the draft.
 pub(super) struct FittedAdapter {
-    pub(super) id: CheckpointId,
+    pub(super) origin: AdapterOrigin,
     pub(super) adapter: Adapter,
+}
+
+/// Where an adapter is.
+pub(super) enum AdapterOrigin {
+    /// In the database.
+    Stored(CheckpointId),
+    /// In a folder: it is stored when its run begins.
+    Folder(AdapterRecord),
 }
 
 /// The adapter that the settings ask for.
@@ -40,24 +48,21 @@ impl<'a> WantedAdapter<'a> {
         })
     }
 
-    /// Finds it; a folder is stored first. `None` if nobody named it, and none was trained.
+    /// Finds it. `None` if nobody named it, and none was trained.
     ///
     /// # Errors
     /// If what was named is not there, or the adapter does not fit the draft.
     pub(super) fn find(
         &self,
         draft: &Identified,
-        store: &mut Store,
+        store: Option<&Store>,
     ) -> anyhow::Result<Option<FittedAdapter>> {
         let Self { name, is_named, is_mode_named } = *self;
-        if let Some(id) = store.alias(name)? {
-            return fit_stored(id, draft, store).map(Some);
+        if let Some(found) = lookup(name, draft, store)? {
+            return Ok(Some(found));
         }
-        if let Ok(id) = name.parse() {
-            return fit_stored(CheckpointId(id), draft, store).map(Some);
-        }
-        if Path::new(name).is_dir() {
-            return import(Path::new(name), draft, store).map(Some);
+        if let Some(folder) = Path::new(name).parent().filter(|_| Path::new(name).is_file()) {
+            anyhow::bail!("adapter {name} is a file (give its folder, {})", folder.display());
         }
         if is_named {
             anyhow::bail!(
@@ -71,6 +76,29 @@ impl<'a> WantedAdapter<'a> {
         }
         Ok(None)
     }
+}
+
+/// Finds out whether there is an adapter of this name, and whether it fits the draft.
+///
+/// # Errors
+/// If not.
+pub(in crate::cmd) fn check(name: &str, draft: &Identified, store: Option<&Store>) -> anyhow::Result<()> {
+    let wanted = WantedAdapter { name, is_named: true, is_mode_named: false };
+    wanted.find(draft, store).map(|_| ())
+}
+
+/// Finds an adapter by alias, checkpoint id or folder, in this order.
+fn lookup(name: &str, draft: &Identified, store: Option<&Store>) -> anyhow::Result<Option<FittedAdapter>> {
+    if let Some(store) = store {
+        if let Some(id) = store.alias(name)? {
+            return fit_stored(id, draft, store).map(Some);
+        }
+        if let Ok(id) = name.parse() {
+            return fit_stored(CheckpointId(id), draft, store).map(Some);
+        }
+    }
+    let folder = Path::new(name);
+    folder.is_dir().then(|| fit_folder(folder, draft)).transpose()
 }
 
 /// Fits a stored adapter, which must have been made for this very draft.
@@ -90,13 +118,12 @@ pub(super) fn fit_stored(
         );
     }
     let adapter = Adapter::fit(&store.load_adapter(id)?, draft.files.config())?;
-    Ok(FittedAdapter { id, adapter })
+    Ok(FittedAdapter { origin: AdapterOrigin::Stored(id), adapter })
 }
 
-fn import(folder: &Path, draft: &Identified, store: &mut Store) -> anyhow::Result<FittedAdapter> {
+fn fit_folder(folder: &Path, draft: &Identified) -> anyhow::Result<FittedAdapter> {
     let folder = std::path::absolute(folder).context("cannot find the working directory")?;
     let record = read_peft_folder(&folder)?;
     let adapter = Adapter::fit(&record, draft.files.config())?;
-    let id = store.import_adapter(&record, &draft.info)?;
-    Ok(FittedAdapter { id, adapter })
+    Ok(FittedAdapter { origin: AdapterOrigin::Folder(record), adapter })
 }

@@ -1,13 +1,16 @@
 //! A bench at work: loads the models, runs what the plan still wants, and stores each generation as it ends.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
 
+use super::adapter::{AdapterOrigin, FittedAdapter};
 use crate::bench::generator::{GeneratorSettings, ModelGenerator, Workload};
 use crate::bench::measure::{Event, Measurement};
-use crate::cmd::context::Context;
-use crate::cmd::interrupt;
+use crate::cmd::context::{Context, FileHash};
+use crate::cmd::facts::Facts;
+use crate::cmd::{Interrupted, interrupt};
 use crate::config::Spec;
-use crate::engine::adapter::Adapter;
 use crate::engine::pair::{Identified, ModelPair};
 use crate::engine::sampling::Sampling;
 use crate::engine::{self, threads};
@@ -22,33 +25,99 @@ pub(super) struct Models {
     pub(super) draft: Option<Identified>,
 }
 
+/// The database of a bench. One that does not exist yet is made when the run begins: a bench that fails before leaves none.
+pub(super) enum Database {
+    /// It exists.
+    Open(Store),
+    /// It is to be made, with the hashes that were computed until then.
+    New { path: PathBuf, hashes: Vec<FileHash> },
+}
+
+impl Database {
+    /// Opens the database if there is one; else finds out whether it can be made.
+    pub(super) fn find(path: PathBuf) -> anyhow::Result<Self> {
+        if path.exists() {
+            return Ok(Self::Open(Store::open(path)?));
+        }
+        Store::check_creatable(&path)?;
+        Ok(Self::New { path, hashes: vec![] })
+    }
+
+    /// The database, where it exists.
+    pub(super) fn store(&mut self) -> Option<&mut Store> {
+        match self {
+            Self::Open(store) => Some(store),
+            Self::New { .. } => None,
+        }
+    }
+
+    /// Keeps hashes for a database that is yet to be made; one that exists has them.
+    pub(super) fn keep(&mut self, computed: Vec<FileHash>) {
+        if let Self::New { hashes, .. } = self {
+            *hashes = computed;
+        }
+    }
+
+    /// The database, made if it did not exist.
+    fn create(self, context: &Context) -> anyhow::Result<Store> {
+        match self {
+            Self::Open(store) => Ok(store),
+            Self::New { path, hashes } => {
+                let mut store = Store::open(path)?;
+                hashes.iter().for_each(|hash| hash.remember(&mut store, &context.ui));
+                Ok(store)
+            }
+        }
+    }
+}
+
 /// A bench that is ready to begin.
 pub(super) struct Job {
     /// The run that is taken up again; `None` for a new one.
     pub(super) run: Option<RunId>,
     pub(super) new_run: NewRun,
     pub(super) spec: Spec,
-    pub(super) store: Store,
+    pub(super) database: Database,
     pub(super) models: Models,
     /// The adapter of `spec_lora`, if that is measured.
-    pub(super) adapter: Option<Adapter>,
+    pub(super) adapter: Option<FittedAdapter>,
     /// Warm-ups to repeat without a row.
     pub(super) warm_again: Vec<Slot>,
     /// What is to be generated.
     pub(super) slots: Vec<Slot>,
 }
 
+/// A bench that took place.
+pub(super) struct Ended {
+    pub(super) store: Store,
+    pub(super) run: RunId,
+    /// What ended it before all was done.
+    pub(super) error: Option<anyhow::Error>,
+}
+
 /// Carries out a job to its end, and returns the store with the run in it.
-pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<(Store, RunId)> {
-    let Job { run, new_run, spec, mut store, models, adapter, warm_again, slots } = job;
+///
+/// # Errors
+/// If the run could not begin, or its end could not be stored.
+pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
+    let Job { run, mut new_run, spec, mut database, models, adapter, warm_again, slots } = job;
+    warn_of_noise(database.store().as_deref(), run, context)?;
     if let Some(num_threads) = spec.threads {
         threads::limit(num_threads);
     }
     let pair = load(&models, context)?;
-    let cancel = interrupt::listen()?;
+    let cancel = interrupt::listen(context.ui.speaker())?;
     let workload = Workload { prompts: &new_run.prompts, modes: &spec.modes };
-    let mut generator =
-        ModelGenerator::new(&pair, adapter.as_ref(), generator_settings(&spec), &workload, &cancel)?;
+    let weights = adapter.as_ref().map(|adapter| &adapter.adapter);
+    let mut generator = ModelGenerator::new(&pair, weights, generator_settings(&spec), &workload, &cancel)?;
+
+    let mut store = database.create(context)?;
+    if let (None, Some(adapter), Some(draft)) = (run, &adapter, &models.draft) {
+        new_run.checkpoint_id = Some(match &adapter.origin {
+            AdapterOrigin::Stored(id) => *id,
+            AdapterOrigin::Folder(record) => store.import_adapter(record, &draft.info)?,
+        });
+    }
 
     let run = match run {
         Some(run) => {
@@ -68,8 +137,23 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<(Store, R
     };
     let ended = warm_up(&mut measurement, &warm_again, &mut Recording { store: &mut store, run, context })
         .and_then(|()| measure(&mut measurement, &slots, &mut Recording { store: &mut store, run, context }));
-    finish(&mut store, run, ended)?;
-    Ok((store, run))
+    let error = finish(&mut store, run, ended)?;
+    Ok(Ended { store, run, error })
+}
+
+/// Says what may disturb the measurement: load that is there before it begins, and other runs.
+fn warn_of_noise(store: Option<&Store>, run: Option<RunId>, context: &Context) -> anyhow::Result<()> {
+    let load_average = environment::load_average();
+    if let Some(noise) =
+        load_average.and_then(|load| environment::noise(load, environment::num_usable_cpus()))
+    {
+        context.ui.warning(noise);
+    }
+    let live_runs = store.map(Store::live_runs).transpose()?.unwrap_or_default();
+    for other in live_runs.into_iter().filter(|other| Some(*other) != run) {
+        context.ui.note(format!("run {other} is running too: each disturbs the figures of the other"));
+    }
+    Ok(())
 }
 
 /// Where a measurement goes.
@@ -81,7 +165,7 @@ struct Recording<'a> {
 
 /// Repeats warm-ups of a run that is taken up again.
 fn warm_up(measurement: &mut Measurement, warmups: &[Slot], recording: &mut Recording) -> anyhow::Result<()> {
-    let progress = recording.context.ui.progress("warming up", warmups.len() as u64);
+    let progress = recording.context.ui.progress("warming up", "generations", warmups.len() as u64);
     measurement.warm_again(warmups, |slot| {
         progress.describe(slot.mode);
         progress.advance(1);
@@ -92,11 +176,14 @@ fn warm_up(measurement: &mut Measurement, warmups: &[Slot], recording: &mut Reco
 /// Measures, and stores each generation as it ends.
 fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Recording) -> anyhow::Result<()> {
     let Recording { store, run, context } = recording;
-    let progress = context.ui.progress("measuring", slots.len() as u64);
+    let num_prompts = measurement.prompts.len();
+    let progress = context.ui.progress("measuring", "generations", slots.len() as u64);
     measurement.measure(slots, |event| {
         match event {
-            Event::Started(slot) => {
-                progress.describe(slot.mode);
+            Event::Started(Slot { prompt_index, mode, is_warmup, .. }) => {
+                let warmup = if is_warmup { ", warm-up" } else { "" };
+                progress
+                    .describe(format_args!("prompt {} of {num_prompts}, {mode}{warmup}", prompt_index + 1));
                 store.heartbeat(*run)?;
             }
             Event::Ended(generation) => {
@@ -112,27 +199,36 @@ fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Record
     })
 }
 
-/// Stores how the run ended; an interrupted one is taken up again with `--resume`.
-fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::Result<()> {
+/// Stores how the run ended, and returns what ended it before all was done.
+fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::Result<Option<anyhow::Error>> {
     let Err(error) = ended else {
-        return Ok(store.finish_run(run, &RunEnd::Completed)?);
+        store.finish_run(run, &RunEnd::Completed)?;
+        return Ok(None);
     };
-    let interrupted = matches!(error.downcast_ref(), Some(engine::Error::Cancelled));
-    let end = if interrupted { RunEnd::Interrupted } else { RunEnd::Failed(format!("{error:#}")) };
+    let is_interrupted = matches!(error.downcast_ref(), Some(engine::Error::Cancelled));
+    let end = if is_interrupted { RunEnd::Interrupted } else { RunEnd::Failed(format!("{error:#}")) };
     // The error that ended the run counts more than one that keeps its end from being stored.
-    match store.finish_run(run, &end) {
-        Ok(()) => {
-            Err(error.context(format!("run {run} is not complete (speclora bench --resume {run} goes on)")))
-        }
-        Err(second) => Err(anyhow!("{error:#}; and its end could not be stored: {second}")),
+    if let Err(second) = store.finish_run(run, &end) {
+        return Err(anyhow!("{error:#}; and its end could not be stored: {second}"));
     }
+    if !is_interrupted {
+        let problem = format!("run {run} is not complete (speclora bench --resume {run} goes on)");
+        return Ok(Some(error.context(problem)));
+    }
+    let facts = Facts::read(store, run)?;
+    let interrupted = Interrupted(format!(
+        "interrupted: run {run} has {} of {} generations (speclora bench --resume {run} goes on)",
+        facts.get("num_generations"),
+        facts.get("num_planned_generations"),
+    ));
+    Ok(Some(interrupted.into()))
 }
 
 fn load(models: &Models, context: &Context) -> anyhow::Result<ModelPair> {
     let Models { target, draft } = models;
     let num_layers = [Some(target), draft.as_ref()];
     let num_layers = num_layers.into_iter().flatten().map(|model| u64::from(model.info.num_layers)).sum();
-    let progress = context.ui.progress("loading", num_layers);
+    let progress = context.ui.progress("loading", "layers", num_layers);
     let pair = ModelPair::load(target, draft.as_ref(), |role: Role, _, _| {
         progress.describe(role);
         progress.advance(1);

@@ -1,6 +1,6 @@
 //! `speclora bench`: measures modes over prompts and stores every generation as it ends.
 
-mod adapter;
+pub(super) mod adapter;
 mod job;
 mod prepare;
 mod resume;
@@ -8,14 +8,16 @@ mod resume;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
 
 use super::context::Context;
-use super::{is_closed_pipe, present};
+use super::facts::Facts;
+use super::present::lines_below;
+use super::{UsageError, is_closed_pipe, output, present};
 use crate::config::Overrides;
 use crate::record::RunId;
-use crate::report::{Format, comparison_lines, summary_grid};
+use crate::report::{Format, summary_grid};
 use crate::store::{ModeMetrics, Store};
+use job::Ended;
 
 /// Arguments of `speclora bench`.
 #[derive(Debug, Args)]
@@ -27,16 +29,16 @@ pub struct BenchArgs {
     #[arg(short, long = "prompt", value_name = "TEXT", conflicts_with = "prompts_file")]
     prompts: Vec<String>,
     /// Draws this many of the prompts at random, by --seed
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     limit: Option<String>,
     /// Most tokens that one generation emits [default: 256]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     max_tokens: Option<String>,
     /// Times that each prompt is measured in each mode [default: 1]
-    #[arg(short = 'n', long, value_name = "N")]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true)]
     iterations: Option<String>,
     /// Warm-up generations of each mode, which count in no figure [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     warmup: Option<String>,
 
     /// Model whose output is wanted: a .gguf file, a Hugging Face folder, or a name in the folder of models
@@ -52,7 +54,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "Models")]
     models: Option<String>,
     /// Threads that compute [default: the physical cores]
-    #[arg(long, value_name = "N", help_heading = "Models")]
+    #[arg(long, value_name = "N", help_heading = "Models", allow_negative_numbers = true)]
     threads: Option<String>,
 
     /// Modes to measure: target_only, spec_base, spec_lora, control
@@ -65,19 +67,19 @@ pub struct BenchArgs {
     #[arg(long, conflicts_with = "modes", help_heading = "Decoding")]
     control: bool,
     /// Tokens that the draft proposes in each round, 1 to 32 [default: 4]
-    #[arg(long, value_name = "N", help_heading = "Decoding")]
+    #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
     num_draft_tokens: Option<String>,
     /// Temperature of sampling; 0 is greedy [default: 0]
-    #[arg(long, value_name = "T", help_heading = "Decoding")]
+    #[arg(long, value_name = "T", help_heading = "Decoding", allow_negative_numbers = true)]
     temperature: Option<String>,
     /// Probability mass that sampling keeps [default: 1]
-    #[arg(long, value_name = "P", help_heading = "Decoding")]
+    #[arg(long, value_name = "P", help_heading = "Decoding", allow_negative_numbers = true)]
     top_p: Option<String>,
     /// Likeliest tokens that sampling keeps; 0 keeps all [default: 0]
-    #[arg(long, value_name = "K", help_heading = "Decoding")]
+    #[arg(long, value_name = "K", help_heading = "Decoding", allow_negative_numbers = true)]
     top_k: Option<String>,
     /// Seed of every random choice [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Decoding")]
+    #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
     seed: Option<String>,
     /// System prompt
     #[arg(long, value_name = "TEXT", help_heading = "Decoding")]
@@ -86,13 +88,13 @@ pub struct BenchArgs {
     #[arg(long, conflicts_with = "system", help_heading = "Decoding")]
     raw: bool,
     /// Cap on the tokens of prompt and output together
-    #[arg(long, value_name = "N", help_heading = "Decoding")]
+    #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
     context_length: Option<String>,
 
-    /// Name of the run
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), help_heading = "Run")]
+    /// Name of the run: not a number, not "run", and without a leading @
+    #[arg(long, value_name = "NAME", value_parser = run_name, help_heading = "Run")]
     name: Option<String>,
-    /// Tag of the run; may be given more than once
+    /// Tag of the run; may be given more than once, each key once
     #[arg(long = "tag", value_name = "KEY=VALUE", help_heading = "Run")]
     tags: Vec<String>,
     /// Note on the run
@@ -101,7 +103,7 @@ pub struct BenchArgs {
     /// Finishes an interrupted or crashed run: its plan and settings, only what is missing (what failed stays failed)
     #[arg(long, value_name = "RUN", help_heading = "Run")]
     resume: Option<String>,
-    /// Writes the results as JSON to this file (- for standard output, in place of the table)
+    /// Writes the results as JSON to this file when the run is complete (- for standard output, in place of the table)
     #[arg(short, long, value_name = "FILE", help_heading = "Run")]
     output: Option<PathBuf>,
 }
@@ -143,16 +145,38 @@ impl BenchArgs {
     }
 }
 
+/// Reads a name that later selects its run, and nothing else: numbers are ids, @ begins @latest, and "run" is a word of
+/// the command line.
+fn run_name(text: &str) -> Result<String, String> {
+    let problem = match text {
+        "" => "a name has at least one character",
+        "run" => "this word stands before a run, as in \"run 12\"",
+        _ if text.trim() != text => "a name does not begin or end with spaces",
+        _ if text.starts_with('@') => "@ begins selectors like @latest",
+        _ if text.bytes().all(|byte| byte.is_ascii_digit()) => "a number selects a run by its id",
+        _ => return Ok(text.to_owned()),
+    };
+    Err(problem.to_owned())
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
     if let Some(path) = &args.output {
-        context.check_writable(path)?;
+        refuse_other_format(path)?;
     }
     let job = match &args.resume {
         Some(selector) => resume::resumed(selector, args, context)?,
         None => prepare::fresh(args, context)?,
     };
-    let (store, run) = job::carry_out(job, context)?;
+    let Ended { store, run, error } = job::carry_out(job, context)?;
+    if let Some(error) = error {
+        // What ended before is worth a look, but the file is for a run that is complete. The error counts more than one
+        // that keeps the table from being read.
+        if !args.output.as_deref().is_some_and(output::is_stdout) {
+            let _ = print_summary(&store, run, context);
+        }
+        return Err(error);
+    }
     // Whether a bench went well does not hang on who reads its table to the end.
     match report(args.output.as_deref(), &store, run, context) {
         Err(error) if is_closed_pipe(&error) => {}
@@ -161,13 +185,25 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
     check_outcome(&store.mode_metrics(run)?, run)
 }
 
+/// The file of a bench is JSON.
+fn refuse_other_format(output: &Path) -> Result<(), UsageError> {
+    match output::format_of(output) {
+        None | Some(Format::Json) => Ok(()),
+        Some(other) => Err(UsageError(format!(
+            "bench writes JSON to --output, got {} (speclora export writes {})",
+            output.display(),
+            other.as_str()
+        ))),
+    }
+}
+
 /// Prints what the database now says of a run, and writes the file that was asked for; `-` is that file on standard
 /// output, and nothing else goes there.
 fn report(output: Option<&Path>, store: &Store, run: RunId, context: &Context) -> anyhow::Result<()> {
     let Some(path) = output else {
         return print_summary(store, run, context);
     };
-    let printed = match path == Path::new("-") {
+    let printed = match output::is_stdout(path) {
         true => Ok(()),
         false => print_summary(store, run, context),
     };
@@ -181,8 +217,10 @@ fn print_summary(store: &Store, run: RunId, context: &Context) -> anyhow::Result
         Format::Json => context.ui.data(&present::bench_export(store, run)?.to_json())?,
         Format::Table | Format::Md => {
             let summaries = present::summaries(&store.mode_metrics(run)?);
-            let lines: String = comparison_lines(&summaries).iter().map(|line| format!("{line}\n")).collect();
-            context.ui.data(&format!("{}\n{lines}", summary_grid(&summaries).render(format)))?;
+            let above =
+                Facts::read(store, run)?.incomplete().map(|line| format!("{line}\n")).unwrap_or_default();
+            let table = summary_grid(&summaries).render(format);
+            context.ui.data(&format!("{above}{table}{}", lines_below(&summaries)))?;
         }
         Format::Jsonl | Format::Csv => {
             let rows = store.query("mode_metrics", &[(":run_id", run.into())])?;
@@ -204,7 +242,8 @@ fn check_outcome(metrics: &[ModeMetrics], run: RunId) -> anyhow::Result<()> {
     if let Some(m) = metrics.iter().find(|m| m.num_lossless < m.num_compared) {
         let num_different = m.num_compared - m.num_lossless;
         anyhow::bail!(
-            "{num_different} {} outputs differ from target_only's: this is a bug, please report it",
+            "{num_different} of {} prompts: {} output differs from target_only's: this is a bug, please report it",
+            m.num_compared,
             m.mode
         );
     }
@@ -215,6 +254,16 @@ fn check_outcome(metrics: &[ModeMetrics], run: RunId) -> anyhow::Result<()> {
 mod tests {
     use super::*;
     use crate::config::KEYS;
+
+    #[test]
+    fn name_selects_its_run_and_nothing_else() {
+        for bad in ["", "12", "@latest", "@x", "run", " a"] {
+            assert!(run_name(bad).is_err(), "{bad:?}");
+        }
+        for good in ["baseline", "12a", "run 1", "-1"] {
+            assert_eq!(run_name(good).as_deref(), Ok(good));
+        }
+    }
 
     #[test]
     fn defaults_that_help_names_are_those_of_the_settings() {

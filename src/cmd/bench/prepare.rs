@@ -8,8 +8,7 @@ use anyhow::Context as _;
 
 use super::BenchArgs;
 use super::adapter::WantedAdapter;
-use super::job::{Job, Models};
-use super::resume::Opening;
+use super::job::{Database, Job, Models};
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
 use crate::cmd::context::{Context, FileHashes, find_model};
@@ -19,25 +18,30 @@ use crate::engine::pair::Identified;
 use crate::environment;
 use crate::prompts::{self, Input, PromptSet};
 use crate::record::{Mode, NewRun, Prompt, Role, RunKind, RunModel, Setting, Slot};
-use crate::store::Store;
 
 /// Prepares a new run.
 pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
     let (spec, mut settings) = context.resolve(args.overrides())?;
-    let tags = args.tags.iter().map(|tag| parse_tag(tag)).collect::<anyhow::Result<_>>()?;
+    let tags = parse_tags(&args.tags)?;
     let PromptSet { prompts, source, num_duplicates } = read_prompts(args)?;
     if num_duplicates > 0 {
         context.ui.note(format!("skipped {num_duplicates} duplicate prompts"));
     }
     let prompts = drawn(prompts, &spec);
     let paths = ModelPaths::find(&spec)?;
+    if let Some(output) = &args.output {
+        check_output(output, args, &paths, &spec, context)?;
+    }
     // A plan that nobody can mean is refused before models are read.
     slots(&spec, prompts.len())?;
 
-    let mut store = Store::open(context.database_path(&spec)?)?;
-    let models = paths.open(&mut Opening { store: &mut store, context })?;
+    let mut database = Database::find(context.database_path(&spec)?)?;
+    let mut hashes = FileHashes::new(database.store(), &context.ui);
+    let models = paths.open(&mut hashes, context)?;
+    let computed = hashes.computed;
+    database.keep(computed);
     let adapter = match (WantedAdapter::of(&spec, &settings), &models.draft) {
-        (Some(wanted), Some(draft)) => wanted.find(draft, &mut store)?,
+        (Some(wanted), Some(draft)) => wanted.find(draft, database.store().as_deref())?,
         _ => None,
     };
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
@@ -58,13 +62,34 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
         environment: environment::collect(&engine::name()),
         models: run_models(&models)?,
         settings,
-        checkpoint_id: adapter.as_ref().map(|adapter| adapter.id),
+        checkpoint_id: None,
         prompt_source: source,
         prompts,
         num_planned_generations: slots.len().try_into().context("the plan is too large")?,
     };
-    let adapter = adapter.map(|adapter| adapter.adapter);
-    Ok(Job { run: None, new_run, spec, store, models, adapter, warm_again: vec![], slots })
+    Ok(Job { run: None, new_run, spec, database, models, adapter, warm_again: vec![], slots })
+}
+
+/// Refuses an output that would replace what the bench reads or writes.
+fn check_output(
+    output: &Path,
+    args: &BenchArgs,
+    paths: &ModelPaths,
+    spec: &Spec,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let mut protected = context.protected(spec)?;
+    protected.add("the target model", &paths.target);
+    if let Some(draft) = &paths.draft {
+        protected.add("the draft model", draft);
+    }
+    if let Some(prompts) = &args.prompts_file {
+        protected.add("the prompts file", prompts);
+    }
+    if Path::new(&spec.adapter).exists() {
+        protected.add("the adapter", &spec.adapter);
+    }
+    protected.check(output)
 }
 
 /// The whole plan of a run with these settings.
@@ -99,6 +124,18 @@ fn drawn(prompts: Vec<Prompt>, spec: &Spec) -> Vec<Prompt> {
     }
 }
 
+fn parse_tags(texts: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    let tags = texts.iter().map(|text| parse_tag(text)).collect::<anyhow::Result<Vec<_>>>()?;
+    let is_repeated =
+        |(i, (key, _)): (usize, &(String, String))| tags[..i].iter().any(|(other, _)| other == key);
+    match tags.iter().enumerate().find(|tag| is_repeated(*tag)) {
+        Some((_, (key, _))) => {
+            Err(UsageError(format!("--tag {key} is given twice (a key has one value)")).into())
+        }
+        None => Ok(tags),
+    }
+}
+
 fn parse_tag(tag: &str) -> anyhow::Result<(String, String)> {
     match tag.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -128,18 +165,21 @@ impl ModelPaths {
         Ok(Self { target, draft: draft.map(|name| find_model(&name, spec)).transpose()? })
     }
 
-    fn open(&self, opening: &mut Opening) -> anyhow::Result<Models> {
-        let target = identify(&self.target, opening)?;
-        let draft = self.draft.as_deref().map(|path| identify(path, opening)).transpose()?;
+    fn open(&self, hashes: &mut FileHashes, context: &Context) -> anyhow::Result<Models> {
+        let target = identify(&self.target, hashes, context)?;
+        let draft = self.draft.as_deref().map(|path| identify(path, hashes, context)).transpose()?;
         Ok(Models { target, draft })
     }
 }
 
 /// Opens a model and says what it is.
-pub(super) fn identify(path: &Path, opening: &mut Opening) -> anyhow::Result<Identified> {
-    let ui = &opening.context.ui;
-    ui.detail(format!("reading {}", path.display()));
-    Ok(Identified::open(path, &mut FileHashes { store: Some(opening.store), ui })?)
+pub(super) fn identify(
+    path: &Path,
+    hashes: &mut FileHashes,
+    context: &Context,
+) -> anyhow::Result<Identified> {
+    context.ui.detail(format!("reading {}", path.display()));
+    Ok(Identified::open(path, hashes)?)
 }
 
 fn run_models(models: &Models) -> anyhow::Result<Vec<RunModel>> {

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 
 use super::BenchArgs;
 use super::adapter::fit_stored;
-use super::job::{Job, Models};
+use super::job::{Database, Job, Models};
 use super::prepare::{identify, slots};
 use crate::bench::plan::remainder;
 use crate::cmd::UsageError;
-use crate::cmd::context::{Context, select_run};
+use crate::cmd::context::{Context, FileHashes, select_run};
 use crate::config::{Overrides, Spec};
 use crate::engine;
 use crate::engine::pair::Identified;
@@ -29,6 +29,13 @@ pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> an
     let run = select_run(&store, &[selector.to_owned()])?;
     store.check_resumable(run)?;
     let mut plan = store.run_plan(run)?;
+    if let Some(output) = &args.output {
+        let mut protected = context.protected(&spec)?;
+        for model in &plan.models {
+            protected.add("a model of this run", &model.path);
+        }
+        protected.check(output)?;
+    }
     let ignored = ignored_settings(&settings, &plan.settings);
     if !ignored.is_empty() {
         context.ui.note(format!("run {run} keeps its own settings; ignored: {}", ignored.join(", ")));
@@ -37,9 +44,9 @@ pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> an
     let spec = Spec::from_settings(&plan.settings)?;
     let finished = store.finished_slots(run)?;
     let left = remainder(slots(&spec, plan.prompts.len())?, |slot| finished.contains(&SlotKey::from(*slot)));
-    let models = models_of_run(&plan, run, &mut Opening { store: &mut store, context })?;
+    let models = models_of_run(&plan, run, &mut store, context)?;
     let adapter = match (plan.checkpoint_id, &models.draft) {
-        (Some(id), Some(draft)) => Some(fit_stored(id, draft, &store)?.adapter),
+        (Some(id), Some(draft)) => Some(fit_stored(id, draft, &store)?),
         _ => None,
     };
 
@@ -56,7 +63,7 @@ pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> an
         run: Some(run),
         new_run: plan,
         spec,
-        store,
+        database: Database::Open(store),
         models,
         adapter,
         warm_again: left.warm_again,
@@ -89,18 +96,13 @@ fn ignored_settings(given: &[Setting], of_run: &[Setting]) -> Vec<String> {
     given.iter().filter(differs).map(named).collect()
 }
 
-/// What opening models takes.
-pub(super) struct Opening<'a> {
-    pub(super) store: &'a mut Store,
-    pub(super) context: &'a Context,
-}
-
-fn models_of_run(plan: &NewRun, run: RunId, opening: &mut Opening) -> anyhow::Result<Models> {
+fn models_of_run(plan: &NewRun, run: RunId, store: &mut Store, context: &Context) -> anyhow::Result<Models> {
+    let mut hashes = FileHashes::new(Some(store), &context.ui);
     let mut open = |role: Role| -> anyhow::Result<Option<Identified>> {
         let Some(model) = plan.models.iter().find(|model| model.role == role) else {
             return Ok(None);
         };
-        let found = identify(Path::new(&model.path), opening)?;
+        let found = identify(Path::new(&model.path), &mut hashes, context)?;
         if found.info.sha256 != model.info.sha256 {
             let path = &model.path;
             anyhow::bail!(

@@ -179,7 +179,7 @@ fn generation_keeps_the_environment_that_measured_it() {
 #[test]
 fn what_the_system_does_not_tell_is_null() {
     let (_folder, mut store) = sample::store();
-    let environment = Environment { num_cpus: 0, memory_bytes: 0, ..sample::environment() };
+    let environment = Environment { num_cpus: None, memory_bytes: None, ..sample::environment() };
     let run = store.begin_run(&NewRun { environment: environment.clone(), ..sample::run(1) }).unwrap();
     let stored: (Option<i64>, Option<i64>) =
         sample::row(&store, "SELECT num_cpus, memory_bytes FROM environments");
