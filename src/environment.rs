@@ -34,16 +34,48 @@ pub fn load_average() -> Option<f64> {
     System::load_average().ok().map(|load| load.one).filter(|load| load.is_finite())
 }
 
-/// Share of the processors that may be at work for others before figures count as noisy.
-const QUIET_LOAD_PER_CPU: f64 = 0.5;
+/// Share of the processors that others may use before figures count as noisy.
+const QUIET_SHARE: f64 = 0.1;
 
-/// Load that is no sign of others: one process at work, such as a shell's, or this one's hashing of models.
-const QUIET_LOAD: f64 = 1.0;
+/// What the processors have done so far, in ticks of the system's clock. Only Linux tells.
+#[derive(Debug, Clone, Copy)]
+pub struct ProcessorTime {
+    /// Idle time included.
+    total: u64,
+    /// At work for anybody, for other virtual machines too.
+    busy: u64,
+    /// At work for this process.
+    own: u64,
+}
 
-/// Says that the machine is too busy to measure on, if it is: a load average above half of the processors, and above 1.
-pub fn noise(load_average: f64, num_cpus: usize) -> Option<String> {
-    let is_noisy = load_average > QUIET_LOAD && load_average > QUIET_LOAD_PER_CPU * num_cpus as f64;
-    is_noisy.then(|| format!("load average {load_average:.1} on {num_cpus} cores: figures will be noisy"))
+impl ProcessorTime {
+    /// The time until now.
+    pub fn now() -> Option<Self> {
+        let all = std::fs::read_to_string("/proc/stat").ok()?;
+        let process = std::fs::read_to_string("/proc/self/stat").ok()?;
+        Self::parse(&all, &process)
+    }
+
+    /// Reads `/proc/stat`'s first line, and fields 14 and 15 of `/proc/self/stat` (proc_pid_stat(5)).
+    fn parse(all: &str, process: &str) -> Option<Self> {
+        let fields = all.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+        // user, nice, system, idle, iowait, irq, softirq, steal; what follows is part of user and nice.
+        let times: Vec<u64> = fields.take(8).map_while(|field| field.parse().ok()).collect();
+        let total: u64 = times.iter().sum();
+        let idle = times.get(3)? + times.get(4)?;
+        let mut process = process.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let mut time = || process.next()?.parse::<u64>().ok();
+        Some(Self { total, busy: total - idle, own: time()? + time()? })
+    }
+
+    /// Says that others kept the machine too busy to measure on since `earlier`, if they did.
+    pub fn noise_since(self, earlier: Self) -> Option<String> {
+        let others = (self.busy - earlier.busy).saturating_sub(self.own - earlier.own);
+        let share = others as f64 / (self.total - earlier.total).max(1) as f64;
+        (share > QUIET_SHARE).then(|| {
+            format!("others used {:.0} % of the processors meanwhile: figures are noisy", 100.0 * share)
+        })
+    }
 }
 
 /// Processors that this process may use.
@@ -94,23 +126,25 @@ mod tests {
 
     #[test]
     fn machine_has_cpus_and_memory() {
-        let environment = collect("candle-cpu 0.11.1");
+        let environment = collect("cpu-avx512");
         assert!(environment.num_cpus >= Some(1));
         assert!(environment.memory_bytes > Some(1 << 20));
-        assert_eq!(environment.engine, "candle-cpu 0.11.1");
+        assert_eq!(environment.engine, "cpu-avx512");
         assert_eq!(environment.git_commit.is_some(), environment.git_dirty.is_some());
     }
 
     #[test]
-    fn noise_is_a_load_above_half_of_the_processors_and_above_one() {
-        let check = |load, num_cpus, expected| assert_eq!(noise(load, num_cpus).is_some(), expected);
-        check(8.2, 2, true);
-        check(1.0, 2, false);
-        check(1.0, 1, false);
-        check(1.1, 2, true);
-        check(4.0, 8, false);
-        let expected = "load average 8.2 on 2 cores: figures will be noisy";
-        assert_eq!(noise(8.21, 2).as_deref(), Some(expected));
+    fn noise_is_what_others_used() {
+        let time = |idle: u64, user: u64, own: u64| {
+            let all = format!("cpu  {user} 0 0 {idle} 0 0 0 0 0 0\ncpu0 1 2 3\n");
+            let process = format!("7 (a) b) R 1 1 1 0 -1 0 0 0 0 0 {own} 0 0 0 20 0 1 0 5 6 7");
+            ProcessorTime::parse(&all, &process).unwrap()
+        };
+        let earlier = time(1_000, 500, 40);
+        assert_eq!(time(1_100, 600, 130).noise_since(earlier), None, "10 of 200 ticks were others'");
+        let expected = "others used 25 % of the processors meanwhile: figures are noisy";
+        assert_eq!(time(1_100, 600, 90).noise_since(earlier).as_deref(), Some(expected));
+        assert!(ProcessorTime::parse("intr 5", "7 (a) R").is_none());
     }
 
     #[test]
@@ -121,7 +155,7 @@ mod tests {
 
     #[test]
     fn differences_are_named_with_both_values() {
-        let now = Environment { git_commit: Some("c0ffee".to_owned()), ..collect("candle-cpu 0.11.1") };
+        let now = Environment { git_commit: Some("c0ffee".to_owned()), ..collect("cpu-avx512") };
         assert_eq!(differences(&now, &now), Vec::<String>::new());
         let before = Environment {
             hostname: Some("elsewhere".to_owned()),
@@ -132,7 +166,7 @@ mod tests {
         let now = Environment { hostname: None, git_dirty: Some(true), ..now };
         let expected = [
             "hostname was elsewhere, is unknown",
-            "engine was candle-cpu 0.1, is candle-cpu 0.11.1",
+            "engine was candle-cpu 0.1, is cpu-avx512",
             "git_commit was unknown, is c0ffee with changes",
         ];
         assert_eq!(differences(&before, &now), expected);

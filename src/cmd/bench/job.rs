@@ -14,7 +14,7 @@ use crate::config::Spec;
 use crate::engine::pair::{Identified, ModelPair};
 use crate::engine::sampling::Sampling;
 use crate::engine::{self, threads};
-use crate::environment;
+use crate::environment::{self, ProcessorTime};
 use crate::record::{NewRun, Role, RunId, Slot};
 use crate::store::{RunEnd, Store};
 
@@ -101,7 +101,7 @@ pub(super) struct Ended {
 /// If the run could not begin, or its end could not be stored.
 pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
     let Job { run, mut new_run, spec, mut database, models, adapter, warm_again, slots } = job;
-    warn_of_noise(database.store().as_deref(), run, context)?;
+    note_other_runs(database.store().as_deref(), run, context)?;
     if let Some(num_threads) = spec.threads {
         threads::limit(num_threads);
     }
@@ -141,14 +141,8 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
     Ok(Ended { store, run, error })
 }
 
-/// Says what may disturb the measurement: load that is there before it begins, and other runs.
-fn warn_of_noise(store: Option<&Store>, run: Option<RunId>, context: &Context) -> anyhow::Result<()> {
-    let load_average = environment::load_average();
-    if let Some(noise) =
-        load_average.and_then(|load| environment::noise(load, environment::num_usable_cpus()))
-    {
-        context.ui.warning(noise);
-    }
+/// Says which other runs will disturb the measurement.
+fn note_other_runs(store: Option<&Store>, run: Option<RunId>, context: &Context) -> anyhow::Result<()> {
     let live_runs = store.map(Store::live_runs).transpose()?.unwrap_or_default();
     for other in live_runs.into_iter().filter(|other| Some(*other) != run) {
         context.ui.note(format!("run {other} is running too: each disturbs the figures of the other"));
@@ -178,7 +172,8 @@ fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Record
     let Recording { store, run, context } = recording;
     let num_prompts = measurement.prompts.len();
     let progress = context.ui.progress("measuring", "generations", slots.len() as u64);
-    measurement.measure(slots, |event| {
+    let before = ProcessorTime::now();
+    let ended = measurement.measure(slots, |event| {
         match event {
             Event::Started(Slot { prompt_index, mode, is_warmup, .. }) => {
                 let warmup = if is_warmup { ", warm-up" } else { "" };
@@ -196,7 +191,12 @@ fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Record
             }
         }
         Ok(())
-    })
+    });
+    drop(progress);
+    if let Some(noise) = ProcessorTime::now().zip(before).and_then(|(now, before)| now.noise_since(before)) {
+        context.ui.warning(noise);
+    }
+    ended
 }
 
 /// Stores how the run ended, and returns what ended it before all was done.

@@ -3,7 +3,7 @@
 
     pip install llama-cpp-python
     cargo build --release
-    benches/llama_cpp.py --target TARGET.gguf [--draft DRAFT.gguf] --prompts examples/bench_prompts.txt
+    benches/beside_llama_cpp.py --target TARGET.gguf [--draft DRAFT.gguf] --prompts examples/bench_prompts.txt
 
 Each round runs one program and then the other, so that both meet the same state of the machine; medians over rounds are
 compared. Decode speed leaves the prompt out: speclora's is (tokens - 1) / (time to last token - time to first token),
