@@ -22,6 +22,7 @@ use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
+use memmap2::MmapMut;
 
 use super::activations::Grain;
 use super::blocks::{BLOCK, OffsetBlock, SUPER_BLOCK, SixBitBlock, SmallBlock, zero_code};
@@ -86,30 +87,14 @@ impl Layout {
     }
 }
 
-/// Bytes at an address that is a multiple of 64.
-#[derive(Debug)]
-struct AlignedBytes {
-    bytes: Vec<u8>,
-    start: usize,
-    len: usize,
-}
-
-impl AlignedBytes {
-    const ALIGNMENT: usize = 64;
-
-    fn zeroed(len: usize) -> Self {
-        let bytes = vec![0; len + Self::ALIGNMENT];
-        let start = bytes.as_ptr().align_offset(Self::ALIGNMENT);
-        Self { bytes, start, len }
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        &self.bytes[self.start..self.start + self.len]
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..self.start + self.len]
-    }
+/// Zeroed memory of its own pages, large ones where the system has them: a step reads all weights once, and with small
+/// pages much of its time goes into finding where they lie.
+fn zeroed_pages(len: usize) -> MmapMut {
+    let pages = MmapMut::map_anon(len.max(1)).expect("there is memory for the weights");
+    #[cfg(target_os = "linux")]
+    // A system without large pages goes on with small ones.
+    let _ = pages.advise(memmap2::Advice::HugePage);
+    pages
 }
 
 /// A weight matrix `[num_rows, width]`.
@@ -118,7 +103,9 @@ pub(super) struct Tiles {
     dtype: GgmlDType,
     num_rows: usize,
     width: usize,
-    bytes: AlignedBytes,
+    /// Whole pages, so that tiles, which are multiples of 32 bytes, lie well.
+    bytes: MmapMut,
+    size_bytes: usize,
 }
 
 impl Tiles {
@@ -132,15 +119,16 @@ impl Tiles {
         let layout = Layout::of(dtype);
         let panel_size = width / layout.columns * layout.size;
         let num_panels = num_rows.div_ceil(LANES);
-        let mut bytes = AlignedBytes::zeroed(num_panels * panel_size);
-        pool::for_each_chunk(bytes.as_mut_slice(), panel_size, |panel, tiles| {
+        let size_bytes = num_panels * panel_size;
+        let mut bytes = zeroed_pages(size_bytes);
+        pool::for_each_chunk(&mut bytes[..size_bytes], panel_size, |panel, tiles| {
             let first_row = panel * LANES;
             for lane in 0..LANES.min(num_rows - first_row) {
                 let row = &data[(first_row + lane) * row_size..][..row_size];
                 pack_row(dtype, &layout, lane, row, tiles);
             }
         });
-        Self { dtype, num_rows, width, bytes }
+        Self { dtype, num_rows, width, bytes, size_bytes }
     }
 
     /// Element type.
@@ -160,7 +148,7 @@ impl Tiles {
 
     /// Bytes that a product reads.
     pub(super) fn size_bytes(&self) -> usize {
-        self.bytes.len
+        self.size_bytes
     }
 
     /// Groups of 16 rows.
@@ -172,7 +160,7 @@ impl Tiles {
     pub(super) fn panel(&self, panel: usize) -> &[u8] {
         let layout = Layout::of(self.dtype);
         let size = self.width / layout.columns * layout.size;
-        &self.bytes.as_slice()[panel * size..(panel + 1) * size]
+        &self.bytes[panel * size..(panel + 1) * size]
     }
 
     /// How activations are rounded that meet these weights; `None` where they are floats.

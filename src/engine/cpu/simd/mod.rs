@@ -84,7 +84,7 @@ pub(super) trait Simd {
     /// 16 bytes without a sign, widened.
     unsafe fn load_u8(from: *const u8) -> Self::Ints;
 
-    /// 64 bytes from memory, at a multiple of 64.
+    /// 64 bytes from memory.
     unsafe fn load_bytes(from: *const u8) -> Self::Bytes;
     /// The low four bits of each byte.
     unsafe fn low_nibbles(a: Self::Bytes) -> Self::Bytes;

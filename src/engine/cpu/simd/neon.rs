@@ -42,6 +42,7 @@ unsafe fn dot_quads(acc: int32x4_t, weights: int8x16_t, activations: int8x16_t) 
     // SAFETY: registers alone; the instruction is part of what `run` requires.
     unsafe {
         asm!(
+            ".arch_extension dotprod",
             "sdot {sum:v}.4s, {weights:v}.16b, {activations:v}.16b",
             sum = inout(vreg) sum,
             weights = in(vreg) weights,
