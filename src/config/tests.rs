@@ -29,7 +29,7 @@ impl World {
                 .iter()
                 .map(|&(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            working_dir: "/work/project/sub".into(),
+            working_dir: "/home/me/project/sub".into(),
             user_file: Some("/home/ada/.config/speclora/config.toml".into()),
             home: Some("/home/ada".into()),
             read: &read,
@@ -91,8 +91,8 @@ fn each_layer_wins_over_the_one_before_and_is_named() {
                 "/home/ada/.config/speclora/config.toml",
                 "seed = 1\nmax_tokens = 1\niterations = 1\ntop_k = 1\ntemperature = 1",
             ),
-            ("/work/project/speclora.toml", "max_tokens = 2\niterations = 2\ntop_k = 2"),
-            ("/work/speclora.toml", "raw = true"),
+            ("/home/me/project/speclora.toml", "max_tokens = 2\niterations = 2\ntop_k = 2"),
+            ("/home/me/speclora.toml", "raw = true"),
         ],
         variables: &[("SPECLORA_ITERATIONS", "3"), ("SPECLORA_TOP_K", "3"), ("PATH", "/bin")],
         flags: flags(&[("top_k", "4"), ("system_prompt", "Be brief.")]),
@@ -107,7 +107,7 @@ fn each_layer_wins_over_the_one_before_and_is_named() {
         assert_eq!((setting.origin, setting.source.as_deref()), (origin, Some(source)), "{key}");
     };
     check("seed", Origin::File, "/home/ada/.config/speclora/config.toml");
-    check("max_tokens", Origin::File, "/work/project/speclora.toml");
+    check("max_tokens", Origin::File, "/home/me/project/speclora.toml");
     check("iterations", Origin::Environment, "SPECLORA_ITERATIONS");
     check("top_k", Origin::Flag, "--top-k");
     check("system_prompt", Origin::Flag, "--system");
@@ -116,7 +116,7 @@ fn each_layer_wins_over_the_one_before_and_is_named() {
 #[test]
 fn given_file_replaces_the_project_file() {
     let files = &[
-        ("/work/project/sub/speclora.toml", "seed = 1\ntop_k = 1"),
+        ("/home/me/project/sub/speclora.toml", "seed = 1\ntop_k = 1"),
         ("a.toml", "seed = 2"),
         ("b.toml", "seed = 3"),
     ];
@@ -153,19 +153,23 @@ fn database_and_models_come_from_variables_too() {
 
 #[test]
 fn paths_in_a_file_begin_at_the_file() {
-    let files = &[("/work/speclora.toml", "models = 'models'\ntarget = './big.gguf'\ndraft = 'small.gguf'")];
+    let files =
+        &[("/home/me/speclora.toml", "models = 'models'\ntarget = './big.gguf'\ndraft = 'small.gguf'")];
     let (spec, _) = World { files, ..NOTHING }.resolve().unwrap();
-    assert_eq!(spec.models, Path::new("/work/models"));
-    assert_eq!((spec.target.as_deref(), spec.draft.as_deref()), (Some("/work/big.gguf"), Some("small.gguf")));
+    assert_eq!(spec.models, Path::new("/home/me/models"));
+    assert_eq!(
+        (spec.target.as_deref(), spec.draft.as_deref()),
+        (Some("/home/me/big.gguf"), Some("small.gguf"))
+    );
 }
 
 #[test]
 fn unknown_keys_are_errors_with_place_and_suggestion() {
-    let files = &[("/work/project/sub/speclora.toml", "# mine\nseed = 1\nnum_draft_token = 4\n")];
+    let files = &[("/home/me/project/sub/speclora.toml", "# mine\nseed = 1\nnum_draft_token = 4\n")];
     World { files, ..NOTHING }
         .fails("./speclora.toml:3: unknown key num_draft_token (did you mean num_draft_tokens?)");
-    World { files: &[("/work/speclora.toml", "[bench]\nseed = 1")], ..NOTHING }
-        .fails("/work/speclora.toml:1: unknown key bench (speclora config show lists all keys)");
+    World { files: &[("/home/me/speclora.toml", "[bench]\nseed = 1")], ..NOTHING }
+        .fails("/home/me/speclora.toml:1: unknown key bench (speclora config show lists all keys)");
     World { variables: &[("SPECLORA_SEEDS", "1")], ..NOTHING }
         .fails("unknown environment variable SPECLORA_SEEDS (did you mean SPECLORA_SEED?)");
     World { variables: &[("SPECLORA_seed", "1")], ..NOTHING }
@@ -176,9 +180,9 @@ fn unknown_keys_are_errors_with_place_and_suggestion() {
 
 #[test]
 fn bad_values_are_errors_with_place_and_range() {
-    World { files: &[("/work/project/sub/speclora.toml", "\ntop_p = 0\n")], ..NOTHING }
+    World { files: &[("/home/me/project/sub/speclora.toml", "\ntop_p = 0\n")], ..NOTHING }
         .fails("./speclora.toml:2: top_p must be a number above 0 and at most 1, got 0");
-    World { files: &[("/work/project/sub/speclora.toml", "seed = '7'")], ..NOTHING }
+    World { files: &[("/home/me/project/sub/speclora.toml", "seed = '7'")], ..NOTHING }
         .fails("./speclora.toml:1: seed must be a whole number between 0 and 9223372036854775807, got \"7\"");
     World { variables: &[("SPECLORA_MAX_TOKENS", "many")], ..NOTHING }
         .fails("SPECLORA_MAX_TOKENS: max_tokens must be a whole number between 1 and 1048576, got \"many\"");
@@ -192,17 +196,17 @@ fn bad_values_are_errors_with_place_and_range() {
 
 #[test]
 fn bad_value_is_an_error_even_where_a_later_layer_replaces_it() {
-    let files = &[("/work/project/sub/speclora.toml", "warmup = -1")];
+    let files = &[("/home/me/project/sub/speclora.toml", "warmup = -1")];
     World { files, flags: flags(&[("warmup", "2")]), ..NOTHING }
         .fails("./speclora.toml:1: warmup must be a whole number between 0 and 100, got -1");
 }
 
 #[test]
 fn raw_prompts_and_a_system_prompt_exclude_each_other_from_whatever_layer() {
-    let files = &[("/work/speclora.toml", "system_prompt = 'Be brief.'")];
+    let files = &[("/home/me/speclora.toml", "system_prompt = 'Be brief.'")];
     let variables = &[("SPECLORA_RAW", "1")];
     World { files, variables, ..NOTHING }.fails(
-        "raw (SPECLORA_RAW) sends prompts as they are, which leaves no place for system_prompt (/work/speclora.toml) \
+        "raw (SPECLORA_RAW) sends prompts as they are, which leaves no place for system_prompt (/home/me/speclora.toml) \
          (unset one of them)",
     );
     World { files, flags: flags(&[("raw", "false")]), variables, ..NOTHING }.resolve().unwrap();
@@ -210,8 +214,8 @@ fn raw_prompts_and_a_system_prompt_exclude_each_other_from_whatever_layer() {
 
 #[test]
 fn broken_and_missing_files_are_errors() {
-    World { files: &[("/work/speclora.toml", "seed = 1\nseed = 2\n")], ..NOTHING }
-        .fails("/work/speclora.toml:2: duplicate key");
+    World { files: &[("/home/me/speclora.toml", "seed = 1\nseed = 2\n")], ..NOTHING }
+        .fails("/home/me/speclora.toml:2: duplicate key");
     World { config_file: Some("none.toml"), ..NOTHING }.fails("cannot read configuration file none.toml");
 }
 
@@ -301,14 +305,15 @@ fn default_file_documents_every_key_at_its_default() {
 #[test]
 fn default_file_changes_nothing() {
     let (default, _) = NOTHING.resolve().unwrap();
-    let (spec, _) = World { files: &[("/work/speclora.toml", DEFAULT_FILE)], ..NOTHING }.resolve().unwrap();
+    let (spec, _) =
+        World { files: &[("/home/me/speclora.toml", DEFAULT_FILE)], ..NOTHING }.resolve().unwrap();
     assert_eq!(spec, default);
 }
 
 #[test]
 fn example_file_resolves() {
     const FILE: &str = include_str!("../../configs/qwen2.5-coder.toml");
-    let (spec, _) = World { files: &[("/work/speclora.toml", FILE)], ..NOTHING }.resolve().unwrap();
+    let (spec, _) = World { files: &[("/home/me/speclora.toml", FILE)], ..NOTHING }.resolve().unwrap();
     assert_eq!(spec.target.as_deref(), Some("qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"));
     assert_eq!(spec.draft.as_deref(), Some("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf"));
 }

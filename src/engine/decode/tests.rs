@@ -1,0 +1,180 @@
+use super::*;
+use crate::engine::testing::ScriptedDecoder;
+
+static RUN_ON: AtomicBool = AtomicBool::new(false);
+const STOP: u32 = 0;
+
+fn request(prompt: &[u32], max_tokens: usize) -> Request<'_> {
+    Request {
+        prompt,
+        max_tokens,
+        context_length: 1_000,
+        stop_tokens: &[STOP],
+        sampling: Sampling::GREEDY,
+        seed: 1,
+        started: Instant::now(),
+        cancel: &RUN_ON,
+    }
+}
+
+/// Token ids of both loops, which must agree, and the speculative rounds as (drafted, accepted, emitted).
+fn check(
+    target: &ScriptedDecoder,
+    draft: &ScriptedDecoder,
+    num_draft_tokens: usize,
+    request: &Request,
+) -> (Decoded, Vec<(u32, u32, u32)>) {
+    let alone = decode_target_only(&mut target.clone(), request).unwrap();
+    let speculative =
+        decode_speculative(&mut target.clone(), &mut draft.clone(), num_draft_tokens, request).unwrap();
+    assert_eq!(speculative.tokens, alone.tokens);
+    assert_eq!(speculative.stop_reason, alone.stop_reason);
+    let emitted: u32 = speculative.rounds.iter().map(|r| r.num_emitted).sum();
+    assert_eq!(emitted as usize + 1, speculative.tokens.len(), "the first token belongs to no round");
+    assert_eq!(speculative.num_target_forwards as usize, speculative.rounds.len() + 1, "one pass a round");
+    let rounds = speculative.rounds.iter().map(|r| (r.num_drafted, r.num_accepted, r.num_emitted)).collect();
+    (speculative, rounds)
+}
+
+#[test]
+fn a_draft_that_is_the_target_is_accepted_whole_with_a_bonus_token() {
+    let model = ScriptedDecoder::counting(50);
+    let (decoded, rounds) = check(&model, &model, 4, &request(&[1], 11));
+    assert_eq!(decoded.tokens, (2..=12).collect::<Vec<_>>());
+    assert_eq!(rounds, [(4, 4, 5), (4, 4, 5)]);
+}
+
+#[test]
+fn the_last_round_drafts_no_further_than_the_room() {
+    let model = ScriptedDecoder::counting(50);
+    assert_eq!(check(&model, &model, 4, &request(&[1], 9)).1, [(4, 4, 5), (2, 2, 3)]);
+    assert_eq!(check(&model, &model, 4, &request(&[1], 7)).1, [(4, 4, 5), (0, 0, 1)]);
+    assert_eq!(check(&model, &model, 4, &request(&[1], 1)).1, []);
+}
+
+#[test]
+fn a_wrong_draft_costs_nothing_but_time() {
+    let (target, draft) = (ScriptedDecoder::counting(50), ScriptedDecoder::stuck(50, 7));
+    let (decoded, rounds) = check(&target, &draft, 3, &request(&[1], 8));
+    assert_eq!(decoded.tokens, (2..=9).collect::<Vec<_>>());
+    // Token 7 is right once, where the target says it too.
+    assert_eq!(rounds.iter().map(|r| r.1).sum::<u32>(), 1);
+}
+
+#[test]
+fn a_stop_token_inside_an_accepted_run_ends_the_output() {
+    // Counts to 5, then stops.
+    let model = ScriptedDecoder::counting(6);
+    let (decoded, rounds) = check(&model, &model, 4, &request(&[1], 100));
+    assert_eq!(decoded.tokens, [2, 3, 4, 5, STOP]);
+    assert_eq!(decoded.stop_reason, StopReason::StopToken);
+    // The draft stops drafting at the stop token, and no bonus token follows it.
+    assert_eq!(rounds, [(4, 4, 4)]);
+}
+
+#[test]
+fn the_context_ends_the_output_in_every_mode() {
+    let model = ScriptedDecoder::counting(50);
+    let tight = Request { context_length: 6, ..request(&[1, 2], 100) };
+    let (decoded, _) = check(&model, &model, 4, &tight);
+    assert_eq!((decoded.tokens.len(), decoded.stop_reason), (4, StopReason::ContextLength));
+}
+
+#[test]
+fn a_draft_with_a_short_context_stops_drafting() {
+    let (target, draft) = (ScriptedDecoder::counting(50), ScriptedDecoder::counting(50).with_capacity(6));
+    let (decoded, rounds) = check(&target, &draft, 4, &request(&[1], 20));
+    assert_eq!(decoded.tokens.len(), 20);
+    assert!(rounds.iter().skip(2).all(|r| *r == (0, 0, 1)), "{rounds:?}");
+    let prompt_too_long = ScriptedDecoder::counting(50).with_capacity(1);
+    assert!(check(&target, &prompt_too_long, 4, &request(&[1], 5)).1.iter().all(|r| r.0 == 0));
+}
+
+#[test]
+fn a_prompt_without_room_is_an_error() {
+    let full = Request { context_length: 2, ..request(&[1, 2], 5) };
+    let error = decode_target_only(&mut ScriptedDecoder::counting(50), &full).unwrap_err();
+    assert!(matches!(error, Error::PromptTooLong { num_tokens: 2, context_length: 2 }));
+}
+
+#[test]
+fn a_request_for_no_output_is_an_error() {
+    let mut model = ScriptedDecoder::counting(50);
+    let alone = decode_target_only(&mut model, &request(&[1], 0));
+    assert!(matches!(alone, Err(Error::NoOutput)));
+    let mut draft = model.clone();
+    let speculative = decode_speculative(&mut model, &mut draft, 4, &request(&[1], 0));
+    assert!(matches!(speculative, Err(Error::NoOutput)));
+    assert!(matches!(decode_target_only(&mut model, &request(&[], 5)), Err(Error::EmptyPrompt)));
+}
+
+#[test]
+fn a_cancelled_request_ends_between_rounds() {
+    let cancel = AtomicBool::new(true);
+    let cancelled = Request { cancel: &cancel, ..request(&[1], 5) };
+    let (mut model, mut draft) = (ScriptedDecoder::counting(50), ScriptedDecoder::counting(50));
+    assert!(matches!(decode_target_only(&mut model, &cancelled), Err(Error::Cancelled)));
+    let speculative = decode_speculative(&mut model, &mut draft, 4, &cancelled);
+    assert!(matches!(speculative, Err(Error::Cancelled)));
+    assert_eq!((model.len(), draft.len()), (1, 1), "no round was begun");
+}
+
+#[test]
+fn logits_that_are_not_finite_end_a_generation_with_their_position() {
+    let sampled = Sampling { temperature: 1.0, top_p: 0.9, top_k: 40 };
+    let healthy = ScriptedDecoder::counting(50);
+    for (logit, sampling) in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY]
+        .into_iter()
+        .flat_map(|logit| [(logit, Sampling::GREEDY), (logit, sampled)])
+    {
+        let check = |outcome: Result<Decoded>, expected: usize| match outcome {
+            Err(Error::NotFinite { position }) => assert_eq!(position, expected, "{logit} {sampling:?}"),
+            other => panic!("{logit} {sampling:?}: {other:?}"),
+        };
+        let asked = Request { sampling, stop_tokens: &[], ..request(&[1, 2], 20) };
+        for broken_at in [1, 5] {
+            let broken = || healthy.clone().with_broken_logits(broken_at, logit);
+            check(decode_target_only(&mut broken(), &asked), broken_at);
+            check(decode_speculative(&mut broken(), &mut healthy.clone(), 4, &asked), broken_at);
+        }
+        let mut draft = healthy.clone().with_broken_logits(5, logit);
+        check(decode_speculative(&mut healthy.clone(), &mut draft, 4, &asked), 5);
+    }
+}
+
+/// χ² of the second and third token, over many seeds, against the target's own: sampled speculation is lossless in
+/// distribution.
+#[test]
+fn sampled_speculation_follows_the_targets_distribution() {
+    let (target, draft) = (ScriptedDecoder::random(4, 11), ScriptedDecoder::random(4, 12));
+    let sampling = Sampling { temperature: 1.0, top_p: 1.0, top_k: 0 };
+    let num_draws = 20_000u64;
+    let mut counts = [[0u32; 4]; 4];
+    for seed in 0..num_draws {
+        let asked = Request { sampling, seed, stop_tokens: &[], ..request(&[1], 3) };
+        let decoded = decode_speculative(&mut target.clone(), &mut draft.clone(), 2, &asked).unwrap();
+        counts[decoded.tokens[1] as usize][decoded.tokens[2] as usize] += 1;
+    }
+    let next = |context: &[u32]| {
+        let logits = target.logits_after(context);
+        Distribution::new(&logits, &sampling).unwrap().probabilities().to_vec()
+    };
+    let mut chi_squared = 0.0;
+    for (second, row) in counts.iter().enumerate() {
+        for (third, &count) in row.iter().enumerate() {
+            let probability: f64 = (0..4)
+                .map(|first: u32| {
+                    let after_first = next(&[1, first]);
+                    let after_second = next(&[1, first, second as u32]);
+                    f64::from(next(&[1])[first as usize])
+                        * f64::from(after_first[second])
+                        * f64::from(after_second[third])
+                })
+                .sum();
+            let expected = probability * num_draws as f64;
+            chi_squared += (f64::from(count) - expected).powi(2) / expected;
+        }
+    }
+    // The 99.9 % quantile of χ² with 15 degrees of freedom.
+    assert!(chi_squared < 37.7, "χ² = {chi_squared}");
+}
