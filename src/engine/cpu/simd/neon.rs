@@ -1,7 +1,7 @@
 //! NEON with the dot product: four registers a vector.
 //!
-//! Written after the reference and the other backends. The tests hold it to the same bits where they run on such a
-//! processor.
+//! Held to the bits of the reference by the same tests as the others, which were run under emulation; its speed on such a
+//! processor is not known yet.
 
 use core::arch::aarch64::*;
 use core::arch::asm;
