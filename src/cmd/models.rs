@@ -43,7 +43,7 @@ pub(crate) fn run(args: &ModelsArgs, context: &Context) -> anyhow::Result<()> {
 
 fn facts(model: &Identified) -> anyhow::Result<Map<String, Json>> {
     let (info, config) = (&model.info, model.files.config());
-    let tokenizer = model.files.tokenizer()?;
+    let tokenizer = &model.tokenizer;
     let facts = json!({
         "path": model.files.path().display().to_string(),
         "name": info.name,

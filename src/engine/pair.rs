@@ -16,6 +16,8 @@ use crate::record::{ModelInfo, Role};
 pub struct Identified {
     /// The files.
     pub files: ModelFiles,
+    /// Their tokenizer, built once: that of a large vocabulary takes a while.
+    pub tokenizer: Tokenizer,
     /// What they are.
     pub info: ModelInfo,
 }
@@ -27,8 +29,9 @@ impl Identified {
     /// If it cannot be read or is not supported.
     pub fn open(path: &Path, memo: &mut dyn HashMemo) -> Result<Self> {
         let files = ModelFiles::open(path)?;
-        let info = files.info(memo)?;
-        Ok(Self { files, info })
+        let tokenizer = files.tokenizer()?;
+        let info = files.info(&tokenizer, memo)?;
+        Ok(Self { files, tokenizer, info })
     }
 }
 
@@ -52,9 +55,9 @@ impl ModelPair {
         draft: Option<&Identified>,
         mut on_layer: impl FnMut(Role, usize, usize),
     ) -> Result<Self> {
-        let tokenizer = target.files.tokenizer()?;
+        let tokenizer = target.tokenizer.clone();
         if let Some(draft) = draft {
-            check_tokenizers(target, draft, &tokenizer)?;
+            check_tokenizers(target, draft)?;
         }
         let backend = Backend::detect();
         let mut load = |model: &Identified, role| {
@@ -105,11 +108,11 @@ impl ModelPair {
 }
 
 /// Speculation needs every id to mean the same to both models.
-fn check_tokenizers(target: &Identified, draft: &Identified, tokenizer: &Tokenizer) -> Result<()> {
+fn check_tokenizers(target: &Identified, draft: &Identified) -> Result<()> {
     if target.info.tokenizer_sha256 == draft.info.tokenizer_sha256 {
         return Ok(());
     }
-    let difference = tokenizer.first_difference(&draft.files.tokenizer()?);
+    let difference = target.tokenizer.first_difference(&draft.tokenizer);
     Err(Error::Mismatch(format!(
         "target and draft have different tokenizers: {difference} (choose a draft of the target's model family)"
     )))

@@ -113,11 +113,12 @@ impl ModelFiles {
         }
     }
 
-    /// Identity and shape. Hashing reads every byte once; `memo` remembers hashes of files that have not changed.
+    /// Identity and shape, with the files' own tokenizer. Hashing reads every byte once; `memo` remembers hashes of files
+    /// that have not changed.
     ///
     /// # Errors
-    /// If a file cannot be read, or the tokenizer is not supported.
-    pub fn info(&self, memo: &mut dyn HashMemo) -> Result<ModelInfo> {
+    /// If a file cannot be read.
+    pub fn info(&self, tokenizer: &Tokenizer, memo: &mut dyn HashMemo) -> Result<ModelInfo> {
         let (format, name) = match &self.format {
             Format::Gguf(file) => ("gguf", file.name()?),
             Format::HuggingFace(_) => ("safetensors", None),
@@ -135,7 +136,7 @@ impl ModelFiles {
             hidden_size: stored(config.hidden_size),
             vocab_size: stored(config.vocab_size),
             context_length: stored(config.context_length),
-            tokenizer_sha256: self.tokenizer()?.sha256(),
+            tokenizer_sha256: tokenizer.sha256(),
             size_bytes: files.iter().map(|file| file.size_bytes).sum(),
             files,
         })

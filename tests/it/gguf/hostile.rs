@@ -14,7 +14,7 @@ use crate::program::Workspace;
 /// Opens and loads a file that must be refused with this message.
 fn check_refused(what: &str, path: &Path, expected: &str) {
     let outcome = ModelFiles::open(path).and_then(|files| {
-        files.info(&mut NoMemo)?;
+        files.info(&files.tokenizer()?, &mut NoMemo)?;
         TensorModel::load(&files, |_, _| ())
     });
     let error = outcome.expect_err(what).to_string();
