@@ -98,6 +98,14 @@ impl Mode {
 }
 
 named_enum!(
+    /// A type that a draft's weights are rounded to when they are loaded.
+    Quantization, "quantization" {
+        /// Blocks of 32 weights of 4 bits with one scale.
+        Q4_0 = "q4_0",
+    }
+);
+
+named_enum!(
     /// What a run does.
     RunKind, "kind" {
         /// Measures modes over prompts.
@@ -289,12 +297,29 @@ pub struct NewRun {
     pub models: Vec<RunModel>,
     /// The adapter of `spec_lora`, if any.
     pub checkpoint_id: Option<CheckpointId>,
+    /// The tokens that the draft may propose; every one if absent.
+    pub draft_vocabulary: Option<DraftVocabulary>,
     /// Where the prompts came from.
     pub prompt_source: PromptSource,
     /// The prompts, in the order of the file; a prompt's index in this list is its `prompt_index`.
     pub prompts: Vec<Prompt>,
     /// How many generations the plan holds, warm-ups included.
     pub num_planned_generations: u32,
+}
+
+/// The part of the vocabulary from which a draft proposes, beside the tokens of the text at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftVocabulary {
+    /// Ids, each once: special tokens first, then the others from the most frequent on.
+    pub tokens: Vec<u32>,
+    /// How many of them are special tokens.
+    pub num_special: u32,
+    /// How many were counted in stored outputs.
+    pub num_from_outputs: u32,
+    /// How many come from the list of tokens that are frequent in English and code.
+    pub num_from_list: u32,
+    /// How many were filled in by lowest id, which in most tokenizers means the most frequent.
+    pub num_from_lowest: u32,
 }
 
 /// One place in a run's plan: which prompt, which mode, which repetition, and when.

@@ -8,11 +8,23 @@ use clap::Args;
 use super::UsageError;
 use super::output::{self, Protected};
 use crate::config::{self, Overrides, Sources, Spec};
+use crate::engine::cpu::Backend;
 use crate::engine::files::HashMemo;
 use crate::record::{RunId, Setting};
 use crate::report::{Format, Grid};
 use crate::store::{FileStamp, Store};
 use crate::ui::{Color, Ui, Verbosity};
+
+/// What kernels run on: what the settings say, else the fastest that the processor has.
+///
+/// # Errors
+/// If the processor does not have it.
+pub(in crate::cmd) fn backend(spec: &Spec) -> Result<Backend, UsageError> {
+    match &spec.simd {
+        Some(name) => name.parse().map_err(|problem| UsageError(format!("simd: {problem}"))),
+        None => Ok(Backend::detect()),
+    }
+}
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Args)]

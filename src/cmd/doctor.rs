@@ -8,6 +8,7 @@ use super::bench::adapter;
 use super::context::{Context, FileHashes, find_model};
 use crate::config::{Overrides, Spec};
 use crate::engine;
+use crate::engine::cpu::Backend;
 use crate::engine::pair::Identified;
 use crate::environment;
 use crate::record::{Origin, Setting};
@@ -112,7 +113,7 @@ fn check_adapter(
 }
 
 fn program() -> Finding {
-    let environment = environment::collect(&engine::name());
+    let environment = environment::collect(&engine::name(Backend::detect()));
     let commit = match (&environment.git_commit, environment.git_dirty) {
         (Some(commit), Some(true)) => format!(", commit {commit} with changes"),
         (Some(commit), _) => format!(", commit {commit}"),
@@ -122,7 +123,7 @@ fn program() -> Finding {
 }
 
 fn machine() -> Finding {
-    let environment = environment::collect(&engine::name());
+    let environment = environment::collect(&engine::name(Backend::detect()));
     let cpu = environment.cpu_model.unwrap_or_else(|| "unknown processor".to_owned());
     let memory = match environment.memory_bytes {
         None => "an unknown amount".to_owned(),

@@ -45,9 +45,16 @@ pub enum Kind {
     Fraction,
     /// True or false.
     Switch,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// How many tokens a draft proposes from: a number, "auto" or "full".
+    VocabularySize,
     /// Modes of generation, each at most once.
     Modes,
 }
+
+/// Larger than any vocabulary.
+const MAX_VOCABULARY_SIZE: i64 = 10_000_000;
 
 impl Key {
     /// Finds a key by its name.
@@ -99,6 +106,10 @@ impl Kind {
             Self::Number { min, max } => format!("a number between {min} and {max}"),
             Self::Fraction => "a number above 0 and at most 1".to_owned(),
             Self::Switch => "true or false".to_owned(),
+            Self::Choice(words) => words.join(" or "),
+            Self::VocabularySize => {
+                format!("auto, full, or a whole number between 1 and {MAX_VOCABULARY_SIZE}")
+            }
             Self::Modes => {
                 let names: Vec<_> = Mode::ALL.iter().map(|mode| mode.as_str()).collect();
                 format!("a list of at least one of {}, each at most once", names.join(", "))
@@ -109,8 +120,8 @@ impl Kind {
     /// Reads a variable's or flag's text; text that does not fit stays text, which [`Kind::check`] refuses.
     pub(super) fn parse(self, text: &str) -> toml::Value {
         let parsed = match self {
-            Self::Text | Self::Path | Self::NameOrPath => None,
-            Self::Integer { .. } => text.trim().parse().ok().map(toml::Value::Integer),
+            Self::Text | Self::Path | Self::NameOrPath | Self::Choice(_) => None,
+            Self::Integer { .. } | Self::VocabularySize => text.trim().parse().ok().map(toml::Value::Integer),
             Self::Number { .. } | Self::Fraction => text.trim().parse().ok().map(toml::Value::Float),
             Self::Switch => match text.trim() {
                 "true" | "1" => Some(true.into()),
@@ -138,6 +149,13 @@ impl Kind {
             (Self::Fraction, Float(number)) => (*number > 0.0 && *number <= 1.0).then(|| json!(number)),
             (Self::Number { .. } | Self::Fraction, Integer(number)) => self.check(&Float(*number as f64)),
             (Self::Switch, Boolean(switch)) => Some(json!(switch)),
+            (Self::Choice(words), String(word)) => words.contains(&word.trim()).then(|| json!(word.trim())),
+            (Self::VocabularySize, Integer(number)) => {
+                (1..=MAX_VOCABULARY_SIZE).contains(number).then(|| json!(number))
+            }
+            (Self::VocabularySize, String(word)) => {
+                Self::Choice(&["auto", "full"]).check(&String(word.clone()))
+            }
             (Self::Modes, Array(names)) => check_modes(names),
             _ => None,
         }
@@ -195,6 +213,25 @@ mod tests {
         check(Kind::Modes, "spec_base, target_only", Some(r#"["spec_base","target_only"]"#));
         for text in ["", ",", "spec_base,spec_base", "spec"] {
             check(Kind::Modes, text, None);
+        }
+    }
+
+    #[test]
+    fn choices_are_among_the_words() {
+        let kind = Kind::Choice(&["avx2", "scalar"]);
+        check(kind, " avx2 ", Some(r#""avx2""#));
+        for text in ["", "AVX2", "avx2,scalar", "1"] {
+            check(kind, text, None);
+        }
+    }
+
+    #[test]
+    fn sizes_of_a_vocabulary_are_words_or_positive() {
+        check(Kind::VocabularySize, "auto", Some(r#""auto""#));
+        check(Kind::VocabularySize, "full", Some(r#""full""#));
+        check(Kind::VocabularySize, "8192", Some("8192"));
+        for text in ["0", "-1", "half", "1.5", "", "10000001"] {
+            check(Kind::VocabularySize, text, None);
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::error::ConfigError;
 use super::key::{Key, Kind};
 use super::layer;
-use crate::record::{Mode, Setting};
+use crate::record::{Mode, Quantization, Setting};
 
 /// Declares every setting once; field, key, range, default and documentation all follow from its line.
 macro_rules! settings {
@@ -38,6 +38,10 @@ settings! {
 
     /// Tokens that the draft proposes in each round.
     num_draft_tokens: u32, Kind::Integer { min: 1, max: 32 }, Some("4");
+    /// Tokens that the draft chooses from, beside those of the text at hand; auto keeps 32768 of a large vocabulary.
+    draft_vocab: VocabularySize, Kind::VocabularySize, Some(r#""auto""#);
+    /// Type that the draft's larger weights are rounded to when they are loaded; as they are if absent.
+    draft_quant: Option<Quantization>, Kind::Choice(&["q4_0"]), None;
     /// Most tokens that one generation emits.
     max_tokens: u32, Kind::Integer { min: 1, max: 1_048_576 }, Some("256");
     /// Most tokens that prompt and output may take together; the model's own length if absent.
@@ -68,6 +72,8 @@ settings! {
 
     /// Threads that compute; the physical cores if absent.
     threads: Option<u32>, Kind::Integer { min: 1, max: 1024 }, None;
+    /// Instruction set of the kernels; the fastest that the processor has if absent.
+    simd: Option<String>, Kind::Choice(&["avx512", "avx2", "neon", "scalar"]), None;
     /// Database file; the nearest `speclora.db` in this folder or a parent if absent.
     db: Option<PathBuf>, Kind::Path, None;
 }
@@ -88,6 +94,32 @@ impl Spec {
             }
         }
         Ok(serde_json::from_value(values.into()).expect("checked values have the types of their fields"))
+    }
+}
+
+/// How many tokens a draft chooses from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum VocabularySize {
+    /// By the size of the vocabulary, or every token.
+    Named(NamedSize),
+    /// This many.
+    Tokens(u32),
+}
+
+/// A size in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NamedSize {
+    /// What suits the vocabulary.
+    Auto,
+    /// Every token.
+    Full,
+}
+
+impl<'de> Deserialize<'de> for Quantization {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

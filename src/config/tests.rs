@@ -63,6 +63,8 @@ fn defaults_are_those_of_the_contract() {
         models: "/home/ada/.cache/speclora/models".into(),
         adapter: "best".to_owned(),
         num_draft_tokens: 4,
+        draft_vocab: VocabularySize::Named(NamedSize::Auto),
+        draft_quant: None,
         max_tokens: 256,
         context_length: None,
         temperature: 0.0,
@@ -76,6 +78,7 @@ fn defaults_are_those_of_the_contract() {
         warmup: 1,
         limit: None,
         threads: None,
+        simd: None,
         db: None,
     };
     assert_eq!(spec, expected);
@@ -266,6 +269,12 @@ fn arbitrary(kind: Kind, rng: &mut ChaCha8Rng) -> Option<toml::Value> {
         Kind::Number { min, max } => (min + part * (max - min)).into(),
         Kind::Fraction => part.max(f64::MIN_POSITIVE).into(),
         Kind::Switch => (below(2) == 0).into(),
+        Kind::Choice(words) => words[below(words.len() as u64) as usize].into(),
+        Kind::VocabularySize => match below(3) {
+            0 => "auto".into(),
+            1 => "full".into(),
+            _ => 8_192.into(),
+        },
         Kind::Modes => {
             let start = below(Mode::ALL.len() as u64) as usize;
             Mode::ALL[start..].iter().map(|mode| mode.as_str()).collect::<Vec<_>>().into()

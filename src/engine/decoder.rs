@@ -55,7 +55,8 @@ impl<'a> Logits<'a> {
 
 /// A model at work on one sequence: weights it shares with others, and a key-value cache of its own.
 ///
-/// The logits of a position depend on the tokens up to it alone. For passes of at most [`MAX_EXACT_ROWS`] tokens they
+/// The logits of a position depend on the tokens up to it alone; those of a draft over a part of the vocabulary, on all
+/// that it read since it was last empty. A token that may not be proposed has the logit −∞. For passes of at most [`MAX_EXACT_ROWS`] tokens they
 /// do so to the last bit, however the tokens were cut into passes: that is what makes greedy speculative output equal
 /// target-only output byte for byte.
 pub trait Decoder {
@@ -79,6 +80,10 @@ pub trait Decoder {
     /// If a token is outside the vocabulary, the cache cannot hold the tokens, or the computation fails.
     fn forward(&mut self, tokens: &[u32], rows: Rows) -> Result<Logits<'_>>;
 
+    /// Hidden states after a layer, counted from 0, at the positions of the last pass: `[T, hidden]`, f32. `None` where the
+    /// decoder was not asked to keep them ([`DecoderOptions::hidden_layers`]).
+    fn hidden_states(&self, layer: usize) -> Option<&[f32]>;
+
     /// Forgets every position from `len` on.
     ///
     /// # Panics
@@ -95,6 +100,15 @@ pub struct DecoderOptions<'a> {
     pub vocab_size: usize,
     /// Adapter beside the weights.
     pub adapter: Option<&'a Adapter>,
+    /// Layers whose hidden states each pass keeps, for a drafter that reads them.
+    pub hidden_layers: &'a [usize],
+}
+
+impl DecoderOptions<'_> {
+    /// A cache of this length, every logit that the model has, and nothing besides.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { capacity, vocab_size: usize::MAX, adapter: None, hidden_layers: &[] }
+    }
 }
 
 /// Longest pass whose logits are bit-identical to single-token passes: enough to verify 32 drafted tokens.

@@ -21,10 +21,11 @@ pub mod tensor;
 mod testing;
 pub mod threads;
 pub mod tokenizer;
+pub mod vocabulary;
 
 pub use error::{Error, Result};
 
-/// What computes the forwards on this machine, as stored with a run (`cpu-avx512`).
-pub fn name() -> String {
-    format!("cpu-{}", cpu::Backend::detect())
+/// What computes the forwards, as stored with a run (`cpu-avx512`).
+pub fn name(backend: cpu::Backend) -> String {
+    format!("cpu-{backend}")
 }

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::adapter::Adapter;
 use super::config::ModelConfig;
-use super::cpu::{Backend, CpuModel};
+use super::cpu::{Backend, CpuModel, LoadOptions};
 use super::decoder::{Decoder, DecoderOptions};
 use super::error::{Error, Result};
 use super::files::{HashMemo, ModelFiles};
 use super::tokenizer::Tokenizer;
-use crate::record::{ModelInfo, Role};
+use crate::record::{ModelInfo, Quantization, Role};
 
 /// A model's files, identified, weights not yet loaded.
 #[derive(Debug)]
@@ -35,6 +35,17 @@ impl Identified {
     }
 }
 
+/// How a pair is loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct PairOptions<'a> {
+    /// What the kernels run on.
+    pub backend: Backend,
+    /// Type that the draft's larger weights are rounded to; as they are if absent.
+    pub draft_quantization: Option<Quantization>,
+    /// Tokens that the draft may propose beside those of the text at hand, each once; all if absent.
+    pub draft_vocabulary: Option<&'a [u32]>,
+}
+
 /// Loaded models.
 #[derive(Debug)]
 pub struct ModelPair {
@@ -44,7 +55,8 @@ pub struct ModelPair {
 }
 
 impl ModelPair {
-    /// Loads a target and, if there is one, a draft. A draft that is the target itself shares its weights.
+    /// Loads a target and, if there is one, a draft. A draft that is the target itself shares its weights, unless they are
+    /// to be rounded.
     ///
     /// `on_layer` is told of each block that is loaded, out of all of that model.
     ///
@@ -53,21 +65,28 @@ impl ModelPair {
     pub fn load(
         target: &Identified,
         draft: Option<&Identified>,
+        options: PairOptions,
         mut on_layer: impl FnMut(Role, usize, usize),
     ) -> Result<Self> {
         let tokenizer = target.tokenizer.clone();
         if let Some(draft) = draft {
             check_tokenizers(target, draft)?;
         }
-        let backend = Backend::detect();
-        let mut load = |model: &Identified, role| {
-            CpuModel::load(&model.files, backend, |done, all| on_layer(role, done, all))
+        let PairOptions { backend, draft_quantization: quantization, draft_vocabulary: vocabulary } = options;
+        let mut load = |model: &Identified, role, options| {
+            CpuModel::load(&model.files, options, |done, all| on_layer(role, done, all))
         };
-        let target_model = load(target, Role::Target)?;
-        let draft_model = match draft {
-            Some(draft) if draft.info.sha256 == target.info.sha256 => Some(target_model.clone()),
-            Some(draft) => Some(load(draft, Role::Draft)?),
-            None => None,
+        let whole = LoadOptions { backend, quantization: None, vocabulary: None };
+        let target_model = load(target, Role::Target, whole)?;
+        let is_shared =
+            |draft: &Identified| draft.info.sha256 == target.info.sha256 && quantization.is_none();
+        let draft_model = match (draft, vocabulary) {
+            (Some(draft), None) if is_shared(draft) => Some(target_model.clone()),
+            (Some(draft), Some(tokens)) if is_shared(draft) => Some(target_model.with_vocabulary(tokens)?),
+            (Some(draft), _) => {
+                Some(load(draft, Role::Draft, LoadOptions { backend, quantization, vocabulary })?)
+            }
+            (None, _) => None,
         };
         Ok(Self { target: target_model, draft: draft_model, tokenizer })
     }
@@ -90,7 +109,8 @@ impl ModelPair {
     /// A decoder of the target. Its logits end where the tokenizer's ids do.
     pub fn target_decoder(&self, capacity: usize) -> Box<dyn Decoder> {
         let vocab_size = self.vocab_size();
-        Box::new(self.target.decoder(DecoderOptions { capacity, vocab_size, adapter: None }))
+        let options = DecoderOptions { vocab_size, ..DecoderOptions::with_capacity(capacity) };
+        Box::new(self.target.decoder(options))
     }
 
     /// A decoder of the draft, if there is one; its cache is no longer than its own context.
@@ -98,7 +118,8 @@ impl ModelPair {
         let draft = self.draft.as_ref()?;
         let capacity = capacity.min(draft.config().context_length);
         let vocab_size = self.vocab_size();
-        Some(Box::new(draft.decoder(DecoderOptions { capacity, vocab_size, adapter })))
+        let options = DecoderOptions { vocab_size, adapter, ..DecoderOptions::with_capacity(capacity) };
+        Some(Box::new(draft.decoder(options)))
     }
 
     /// Ids that both head and tokenizer of the target know: a draft proposes none beyond them.

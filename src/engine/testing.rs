@@ -11,6 +11,8 @@ pub(crate) struct ScriptedDecoder {
     script: Script,
     /// A position whose logits all have one value.
     broken: Option<(usize, f32)>,
+    /// Tokens from this one on have the logit −∞.
+    num_tokens: usize,
     sequence: Vec<u32>,
 }
 
@@ -26,7 +28,14 @@ enum Script {
 
 impl ScriptedDecoder {
     pub(crate) fn counting(vocab_size: usize) -> Self {
-        Self { vocab_size, capacity: 10_000, script: Script::Counting, broken: None, sequence: vec![] }
+        Self {
+            vocab_size,
+            capacity: 10_000,
+            script: Script::Counting,
+            broken: None,
+            num_tokens: vocab_size,
+            sequence: vec![],
+        }
     }
 
     pub(crate) fn stuck(vocab_size: usize, token: u32) -> Self {
@@ -39,6 +48,11 @@ impl ScriptedDecoder {
 
     pub(crate) fn with_capacity(self, capacity: usize) -> Self {
         Self { capacity, ..self }
+    }
+
+    /// Proposes none but the lowest `num_tokens` tokens.
+    pub(crate) fn with_only(self, num_tokens: usize) -> Self {
+        Self { num_tokens, ..self }
     }
 
     /// Every logit at this position is `logit`.
@@ -57,6 +71,7 @@ impl ScriptedDecoder {
         let before_last = sequence.iter().rev().nth(1).copied().unwrap_or(u32::MAX);
         (0..self.vocab_size as u32)
             .map(|token| match self.script {
+                _ if token as usize >= self.num_tokens => f32::NEG_INFINITY,
                 Script::Counting => f32::from(u8::from(token == (last + 1) % self.vocab_size as u32)),
                 Script::Stuck(stuck) => f32::from(u8::from(token == stuck)),
                 Script::Random(seed) => hashed(seed, [last, before_last, token]),
@@ -98,6 +113,10 @@ impl Decoder for ScriptedDecoder {
             .flat_map(|end| self.logits_after(&self.sequence[..=end]))
             .collect();
         Ok(Logits::new(data, self.vocab_size, self.vocab_size))
+    }
+
+    fn hidden_states(&self, _layer: usize) -> Option<&[f32]> {
+        None
     }
 
     fn truncate(&mut self, len: usize) {

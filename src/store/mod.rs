@@ -30,6 +30,7 @@ mod runs;
 mod sample;
 mod summaries;
 mod value;
+mod vocabularies;
 
 use std::path::{Path, PathBuf};
 

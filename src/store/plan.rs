@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::value::get_parsed;
-use super::{Result, Store, environments, lookup, models, prompts};
+use super::{Result, Store, environments, lookup, models, prompts, vocabularies};
 use crate::record::{CheckpointId, NewRun, PromptSource, RunId, RunModel, Setting};
 
 impl Store {
@@ -37,6 +37,7 @@ impl Store {
                 environment: environments::get(connection, row.get("environment_id")?)?,
                 models: run_models(connection, run)?,
                 checkpoint_id: row.get::<_, Option<i64>>("checkpoint_id")?.map(CheckpointId),
+                draft_vocabulary: vocabularies::of_run(connection, run)?,
                 prompt_source: PromptSource {
                     name: row.get("prompt_set_name")?,
                     sha256: row.get("prompt_set_sha256")?,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::process::Process;
 use super::value::get_parsed;
-use super::{Error, Result, Store, environments, lookup, models, prompts, summaries};
+use super::{Error, Result, Store, environments, lookup, models, prompts, summaries, vocabularies};
 use crate::environment::now_ms;
 use crate::record::{Environment, NewRun, RunId, RunModel, RunStatus, Setting};
 
@@ -46,6 +46,9 @@ impl Store {
             insert_models(transaction, run, &new.models)?;
             prompts::insert_for_run(transaction, run, &new.prompts)?;
             insert_tags(transaction, run, &new.tags)?;
+            if let Some(vocabulary) = &new.draft_vocabulary {
+                vocabularies::insert(transaction, run, vocabulary)?;
+            }
             if let Some(note) = &new.note {
                 transaction.execute(
                     "INSERT INTO run_notes (run_id, text, created_at_ms) VALUES (?1, ?2, ?3)",

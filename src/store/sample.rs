@@ -73,6 +73,7 @@ pub(super) fn run(num_prompts: u32) -> NewRun {
             RunModel { role: Role::Draft, path: "/models/draft.gguf".to_owned(), info: model("draft") },
         ],
         checkpoint_id: None,
+        draft_vocabulary: None,
         prompt_source: PromptSource { name: "prompts.txt".to_owned(), sha256: sha256_hex(b"prompts") },
         prompts: prompts.collect(),
         num_planned_generations: 3 * num_prompts,

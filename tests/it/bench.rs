@@ -4,6 +4,8 @@ use std::process::Child;
 
 use serde_json::Value;
 
+use speclora::engine::cpu::Backend;
+
 use crate::fixture;
 use crate::program::{Workspace, bench_arguments, model, text};
 
@@ -79,6 +81,50 @@ fn greedy_output_is_the_same_for_every_number_of_draft_tokens() {
         )
         .unwrap();
     assert_eq!(outputs, (4, 4));
+}
+
+#[test]
+fn every_draft_head_and_instruction_set_gives_the_same_output() {
+    let workspace = Workspace::new();
+    let (target, draft) = (model("llama-untied"), model("qwen2-tied"));
+    let backends =
+        Backend::ALL.iter().filter(|backend| backend.is_available()).map(|backend| backend.as_str());
+    let mut variants = vec![
+        vec![],
+        vec!["--draft-vocab", "full"],
+        vec!["--draft-vocab", "1"],
+        vec!["--draft-vocab", "40", "--num-draft-tokens", "8"],
+        vec!["--draft-vocab", "127", "--draft-quant", "q4_0"],
+        vec!["--draft-vocab", "100000", "--threads", "1"],
+    ];
+    variants.extend(backends.map(|name| vec!["--simd", name, "--draft-quant", "q4_0"]));
+    for variant in &variants {
+        let more = [&["--skip-lora", "--warmup", "0"], &variant[..]].concat();
+        workspace.succeed(&bench_arguments(&target, &draft, &more));
+    }
+    let outputs: i64 =
+        workspace.value("SELECT count(DISTINCT output_sha256) FROM generations WHERE prompt_index = 0");
+    assert_eq!(outputs, 1);
+    let draft_vocab = |run: i64| {
+        workspace.value::<String>(&format!(
+            "SELECT value FROM run_settings WHERE run_id = {run} AND key = 'draft_vocab'"
+        ))
+    };
+    assert_eq!(
+        (1..=6).map(draft_vocab).collect::<Vec<_>>(),
+        ["\"full\"", "\"full\"", "1", "40", "127", "\"full\""]
+    );
+    let kept: String = workspace.value(
+        "SELECT group_concat(run_id || ':' || num_tokens || '=' || (length(data) / 4), ' ' ORDER BY run_id)
+        FROM run_draft_vocabularies
+        JOIN blob_chunks USING (blob_id)",
+    );
+    assert_eq!(kept, "3:1=1 4:40=40 5:127=127");
+    let counted: i64 =
+        workspace.value("SELECT num_from_outputs FROM run_draft_vocabularies WHERE run_id = 4");
+    assert!(counted > 0, "what earlier runs put out is counted");
+    let engines: i64 = workspace.value("SELECT count(DISTINCT engine) FROM environments");
+    assert_eq!(engines as usize, Backend::ALL.iter().filter(|backend| backend.is_available()).count());
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(crate) const MODELS: [&str; 10] = [
 ];
 
 fn options(adapter: Option<&Adapter>) -> DecoderOptions<'_> {
-    DecoderOptions { capacity: CAPACITY, vocab_size: usize::MAX, adapter }
+    DecoderOptions { adapter, ..DecoderOptions::with_capacity(CAPACITY) }
 }
 
 fn model(case: &str) -> TensorModel {

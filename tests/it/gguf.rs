@@ -181,7 +181,7 @@ fn gguf_name(name: &str) -> String {
 
 fn decoder(path: &Path) -> TensorDecoder {
     let model = TensorModel::load(&ModelFiles::open(path).unwrap(), |_, _| ()).unwrap();
-    model.decoder(DecoderOptions { capacity: 128, vocab_size: usize::MAX, adapter: None }).unwrap()
+    model.decoder(DecoderOptions::with_capacity(128)).unwrap()
 }
 
 /// Logits of a fixed sequence, row after row.

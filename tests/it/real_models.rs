@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use serde_json::Value;
-use speclora::engine::cpu::{Backend, CpuModel};
+use speclora::engine::cpu::{CpuModel, LoadOptions};
 use speclora::engine::decode::{Request, decode_speculative, decode_target_only};
 use speclora::engine::decoder::{Decoder, DecoderOptions, Rows};
 use speclora::engine::files::ModelFiles;
@@ -75,8 +75,8 @@ fn next_tokens_agree_with_other_implementations() {
         let reference = fixture_json(&format!("top1/{name}.json"));
         let Some(files) = real_model(reference["model_file"].as_str().unwrap()) else { continue };
         let tokens = ids(&reference["tokens"]);
-        let options = DecoderOptions { capacity: tokens.len(), vocab_size: usize::MAX, adapter: None };
-        let cpu = CpuModel::load(&files, Backend::detect(), |_, _| ()).unwrap();
+        let options = DecoderOptions::with_capacity(tokens.len());
+        let cpu = CpuModel::load(&files, LoadOptions::detect(), |_, _| ()).unwrap();
         check_next_tokens(name, &reference, &tokens, &mut cpu.decoder(options));
         // Candle's forward is slow, and the smallest model shows whether it is right.
         if name.starts_with("smollm2") {
@@ -111,12 +111,12 @@ fn check_next_tokens(name: &str, reference: &Value, tokens: &[u32], decoder: &mu
 #[test]
 fn speculation_with_real_models_is_lossless() {
     let open = |file: &str| {
-        real_model(file).map(|files| CpuModel::load(&files, Backend::detect(), |_, _| ()).unwrap())
+        real_model(file).map(|files| CpuModel::load(&files, LoadOptions::detect(), |_, _| ()).unwrap())
     };
     let target = open("qwen2.5-coder-1.5b-instruct-q4_k_m.gguf");
     let draft = open("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf");
     let (Some(target), Some(draft)) = (target, draft) else { return };
-    let options = DecoderOptions { capacity: 256, vocab_size: usize::MAX, adapter: None };
+    let options = DecoderOptions::with_capacity(256);
     let (mut target, mut draft) = (target.decoder(options), draft.decoder(options));
     let cancel = AtomicBool::new(false);
     let prompt: Vec<u32> =

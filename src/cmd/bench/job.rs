@@ -7,11 +7,11 @@ use anyhow::anyhow;
 use super::adapter::{AdapterOrigin, FittedAdapter};
 use crate::bench::generator::{GeneratorSettings, ModelGenerator, Workload};
 use crate::bench::measure::{Event, Measurement};
-use crate::cmd::context::{Context, FileHash};
+use crate::cmd::context::{Context, FileHash, backend};
 use crate::cmd::facts::Facts;
 use crate::cmd::{Interrupted, interrupt};
 use crate::config::Spec;
-use crate::engine::pair::{Identified, ModelPair};
+use crate::engine::pair::{Identified, ModelPair, PairOptions};
 use crate::engine::sampling::Sampling;
 use crate::engine::{self, threads};
 use crate::environment::{self, ProcessorTime};
@@ -105,7 +105,12 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
     if let Some(num_threads) = spec.threads {
         threads::limit(num_threads);
     }
-    let pair = load(&models, context)?;
+    let options = PairOptions {
+        backend: backend(&spec)?,
+        draft_quantization: spec.draft_quant,
+        draft_vocabulary: new_run.draft_vocabulary.as_ref().map(|vocabulary| &vocabulary.tokens[..]),
+    };
+    let pair = load(&models, options, context)?;
     let cancel = interrupt::listen(context.ui.speaker())?;
     let workload = Workload { prompts: &new_run.prompts, modes: &spec.modes };
     let weights = adapter.as_ref().map(|adapter| &adapter.adapter);
@@ -224,12 +229,12 @@ fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::R
     Ok(Some(interrupted.into()))
 }
 
-fn load(models: &Models, context: &Context) -> anyhow::Result<ModelPair> {
+fn load(models: &Models, options: PairOptions, context: &Context) -> anyhow::Result<ModelPair> {
     let Models { target, draft } = models;
     let num_layers = [Some(target), draft.as_ref()];
     let num_layers = num_layers.into_iter().flatten().map(|model| u64::from(model.info.num_layers)).sum();
     let progress = context.ui.progress("loading", "layers", num_layers);
-    let pair = ModelPair::load(target, draft.as_ref(), |role: Role, _, _| {
+    let pair = ModelPair::load(target, draft.as_ref(), options, |role: Role, _, _| {
         progress.describe(role);
         progress.advance(1);
     });

@@ -56,6 +56,9 @@ pub struct BenchArgs {
     /// Threads that compute [default: the physical cores]
     #[arg(long, value_name = "N", help_heading = "Models", allow_negative_numbers = true)]
     threads: Option<String>,
+    /// Instruction set of the kernels: avx512, avx2, neon or scalar [default: the fastest]
+    #[arg(long, value_name = "NAME", help_heading = "Models")]
+    simd: Option<String>,
 
     /// Modes to measure: target_only, spec_base, spec_lora, control
     #[arg(long, value_name = "MODES", help_heading = "Decoding")]
@@ -69,6 +72,12 @@ pub struct BenchArgs {
     /// Tokens that the draft proposes in each round, 1 to 32 [default: 4]
     #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
     num_draft_tokens: Option<String>,
+    /// Tokens that the draft chooses from: auto, full or a number [default: auto]
+    #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
+    draft_vocab: Option<String>,
+    /// Rounds the draft's larger weights to this type: q4_0
+    #[arg(long, value_name = "TYPE", help_heading = "Decoding")]
+    draft_quant: Option<String>,
     /// Temperature of sampling; 0 is greedy [default: 0]
     #[arg(long, value_name = "T", help_heading = "Decoding", allow_negative_numbers = true)]
     temperature: Option<String>,
@@ -122,8 +131,11 @@ impl BenchArgs {
             .set("adapter", self.adapter.as_deref())
             .set("models", self.models.as_deref())
             .set("threads", self.threads.as_deref())
+            .set("simd", self.simd.as_deref())
             .set("modes", self.modes.as_deref())
             .set("num_draft_tokens", self.num_draft_tokens.as_deref())
+            .set("draft_vocab", self.draft_vocab.as_deref())
+            .set("draft_quant", self.draft_quant.as_deref())
             .set("temperature", self.temperature.as_deref())
             .set("top_p", self.top_p.as_deref())
             .set("top_k", self.top_k.as_deref())

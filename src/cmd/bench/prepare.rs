@@ -11,13 +11,14 @@ use super::adapter::WantedAdapter;
 use super::job::{Database, Job, Models};
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
-use crate::cmd::context::{Context, FileHashes, find_model};
-use crate::config::Spec;
-use crate::engine;
+use crate::cmd::context::{Context, FileHashes, backend, find_model};
+use crate::config::{NamedSize, Spec, VocabularySize};
 use crate::engine::pair::Identified;
+use crate::engine::{self, vocabulary};
 use crate::environment;
 use crate::prompts::{self, Input, PromptSet};
-use crate::record::{Mode, NewRun, Prompt, Role, RunKind, RunModel, Setting, Slot};
+use crate::record::{DraftVocabulary, Mode, NewRun, Prompt, Role, RunKind, RunModel, Setting, Slot};
+use crate::store::Store;
 
 /// Prepares a new run.
 pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
@@ -51,7 +52,12 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     if spec.threads.is_none() {
         decide(&mut settings, "threads", environment::num_physical_cores().into(), "physical cores");
     }
+    let draft_vocabulary = draft_vocabulary(&spec, &models, database.store().as_deref())?;
+    if models.draft.is_some() {
+        decide_vocabulary(&mut settings, draft_vocabulary.as_ref());
+    }
     let spec = Spec::from_settings(&settings)?;
+    let backend = backend(&spec)?;
     let slots = slots(&spec, prompts.len())?;
     let new_run = NewRun {
         kind: RunKind::Bench,
@@ -59,10 +65,11 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
         note: args.note.clone(),
         tags,
         command_line: command_line(),
-        environment: environment::collect(&engine::name()),
+        environment: environment::collect(&engine::name(backend)),
         models: run_models(&models)?,
         settings,
         checkpoint_id: None,
+        draft_vocabulary,
         prompt_source: source,
         prompts,
         num_planned_generations: slots.len().try_into().context("the plan is too large")?,
@@ -194,6 +201,44 @@ fn run_models(models: &Models) -> anyhow::Result<Vec<RunModel>> {
         .chain(draft)
         .map(|(role, model)| run_model(role, model))
         .collect()
+}
+
+/// The tokens that the draft may propose, the outputs counted that are stored so far. `None` if that is every one.
+fn draft_vocabulary(
+    spec: &Spec,
+    models: &Models,
+    store: Option<&Store>,
+) -> anyhow::Result<Option<DraftVocabulary>> {
+    let tokenizer = &models.target.tokenizer;
+    let size = match spec.draft_vocab {
+        VocabularySize::Named(NamedSize::Full) => None,
+        VocabularySize::Named(NamedSize::Auto) => vocabulary::auto_size(tokenizer.vocab_size()),
+        VocabularySize::Tokens(size) => Some(size as usize),
+    };
+    let (Some(size), Some(draft)) = (size, &models.draft) else {
+        return Ok(None);
+    };
+    let counts = match store {
+        Some(store) => store.count_output_tokens(&models.target.info.tokenizer_sha256)?,
+        None => vocabulary::TokenCounts::new(),
+    };
+    // A head may have fewer rows than the tokenizer has ids.
+    let vocab_size = tokenizer.vocab_size().min(draft.files.config().vocab_size);
+    Ok(vocabulary::choose(tokenizer, vocab_size, &counts, size))
+}
+
+/// Says in the settings what the draft proposes from.
+fn decide_vocabulary(settings: &mut [Setting], vocabulary: Option<&DraftVocabulary>) {
+    let Some(vocabulary) = vocabulary else {
+        return decide(settings, "draft_vocab", "full".into(), "the whole vocabulary");
+    };
+    let DraftVocabulary { tokens, num_special, num_from_outputs, num_from_list, num_from_lowest } =
+        vocabulary;
+    let source = format!(
+        "{num_special} special, {num_from_outputs} from stored outputs, {num_from_list} from the list of frequent \
+         tokens, {num_from_lowest} lowest ids"
+    );
+    decide(settings, "draft_vocab", tokens.len().into(), &source);
 }
 
 /// Goes on without the mode that needs an adapter.

@@ -10,7 +10,7 @@ use super::job::{Database, Job, Models};
 use super::prepare::{identify, slots};
 use crate::bench::plan::remainder;
 use crate::cmd::UsageError;
-use crate::cmd::context::{Context, FileHashes, select_run};
+use crate::cmd::context::{Context, FileHashes, backend, select_run};
 use crate::config::{Overrides, Spec};
 use crate::engine;
 use crate::engine::pair::Identified;
@@ -50,7 +50,7 @@ pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> an
         _ => None,
     };
 
-    let environment = environment::collect(&engine::name());
+    let environment = environment::collect(&engine::name(backend(&spec)?));
     let differences = environment::differences(&plan.environment, &environment);
     if !differences.is_empty() {
         let differences = differences.join("; ");

@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::head::Head;
 use super::kv_cache::LayerCache;
-use super::linear::{Linear, Lora, Rows, SharedInput};
+use super::linear::{Lora, Rows, SharedInput};
+use super::model::{CpuModel, Layer, Weights};
 use super::ops::{Attend, GateRow, RmsNorm, turn};
 use super::pool::{self, Pieces};
 use super::simd::{Backend, LANES};
-use super::tiles::Tiles;
-use crate::engine::config::{Family, ModelConfig, Module};
+use crate::engine::config::{ModelConfig, Module};
 use crate::engine::decoder::{Decoder, DecoderOptions, Logits, Rows as WantedRows, check_pass};
-use crate::engine::error::{Error, Result};
-use crate::engine::files::ModelFiles;
+use crate::engine::error::Result;
 
 /// Positions of a long prompt that are computed in one pass.
 const PROMPT_CHUNK: usize = 512;
@@ -21,168 +21,11 @@ const PROMPT_CHUNK: usize = 512;
 /// Rows of elementwise work that one thread does before another is asked to help.
 const ROWS_AT_ONCE: usize = 16;
 
-/// A model's weights, to be shared by any number of decoders.
-#[derive(Debug, Clone)]
-pub struct CpuModel {
-    weights: Arc<Weights>,
-}
-
-#[derive(Debug)]
-struct Weights {
-    config: ModelConfig,
-    backend: Backend,
-    embedding: Arc<Tiles>,
-    layers: Vec<Layer>,
-    norm: Vec<f32>,
-    head: Linear,
-}
-
-#[derive(Debug)]
-struct Layer {
-    attention_norm: Vec<f32>,
-    mlp_norm: Vec<f32>,
-    /// Norms of each head's query and key, in Qwen3.
-    head_norms: Option<(Vec<f32>, Vec<f32>)>,
-    /// In the order of [`Module::ALL`].
-    linears: [Linear; 7],
-}
-
-impl Layer {
-    fn linear(&self, module: Module) -> &Linear {
-        &self.linears[module as usize]
-    }
-}
-
-impl CpuModel {
-    /// Packs the weights for `backend`; `on_layer` is told of each block that is done, out of all.
-    ///
-    /// # Errors
-    /// If a tensor is missing or has another shape than the configuration says.
-    pub fn load(
-        files: &ModelFiles,
-        backend: Backend,
-        mut on_layer: impl FnMut(usize, usize),
-    ) -> Result<Self> {
-        let config = files.config().clone();
-        let loader = Loader { files, config: &config };
-        let table = [config.vocab_size, config.hidden_size];
-        let embedding = Arc::new(loader.tiles("model.embed_tokens.weight", table)?);
-        let tied = !files.contains("lm_head.weight");
-        let head =
-            if tied { Arc::clone(&embedding) } else { Arc::new(loader.tiles("lm_head.weight", table)?) };
-        let norm = loader.vector("model.norm.weight", config.hidden_size)?;
-        let layers = (0..config.num_layers).map(|index| {
-            let layer = loader.layer(index);
-            // What was packed is not needed a second time in memory.
-            files.release();
-            on_layer(index + 1, config.num_layers);
-            layer
-        });
-        let layers = layers.collect::<Result<_>>()?;
-        let head = Linear { tiles: head, bias: None };
-        Ok(Self { weights: Arc::new(Weights { config, backend, embedding, layers, norm, head }) })
-    }
-
-    /// A decoder with a cache of its own.
-    pub fn decoder(&self, options: DecoderOptions) -> CpuDecoder {
-        let config = &self.weights.config;
-        let DecoderOptions { capacity, vocab_size, adapter } = options;
-        let cache = |_| LayerCache::new(config.num_kv_heads, capacity, config.head_dim);
-        let loras = adapter.iter().flat_map(|adapter| &adapter.layers);
-        let (cos, sin) = rotary_tables(&config.rope_frequencies, capacity);
-        CpuDecoder {
-            loras: loras.map(|(place, weights)| (*place, Lora::new(weights))).collect(),
-            caches: (0..config.num_layers).map(cache).collect(),
-            cos,
-            sin,
-            capacity,
-            vocab_size: vocab_size.min(config.vocab_size),
-            len: 0,
-            scratch: Scratch::default(),
-            weights: Arc::clone(&self.weights),
-        }
-    }
-
-    /// The decoder's shape.
-    pub fn config(&self) -> &ModelConfig {
-        &self.weights.config
-    }
-
-    /// Bytes of weights that one step reads.
-    pub fn step_bytes(&self) -> usize {
-        let linears = self.weights.layers.iter().flat_map(|layer| &layer.linears).chain([&self.weights.head]);
-        linears.map(|linear| linear.tiles.size_bytes()).sum()
-    }
-}
-
-/// Cosines and sines of position · frequency: `[capacity, head_dim / 2]` each.
-fn rotary_tables(frequencies: &[f32], capacity: usize) -> (Vec<f32>, Vec<f32>) {
-    let angles = (0..capacity).flat_map(|position| frequencies.iter().map(move |f| position as f32 * f));
-    angles.map(|angle| (angle.cos(), angle.sin())).unzip()
-}
-
-/// Reads the parts of a model from its files.
-struct Loader<'a> {
-    files: &'a ModelFiles,
-    config: &'a ModelConfig,
-}
-
-impl Loader<'_> {
-    fn tiles(&self, name: &str, shape: [usize; 2]) -> Result<Tiles> {
-        let raw = self.files.tensor(name, &shape)?;
-        let tiles = Tiles::pack(raw.dtype, shape[0], shape[1], &raw.data);
-        Ok(tiles)
-    }
-
-    fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>> {
-        let raw = self.files.tensor(name, &[len])?;
-        if raw.dtype.block_size() > 1 {
-            let problem = format!("tensor {name} is quantised, a vector was expected");
-            return Err(Error::model(self.files.path(), problem));
-        }
-        // One column, read back row by row.
-        let column = Tiles::pack(raw.dtype, len, 1, &raw.data);
-        let mut vector = vec![0.0; len];
-        vector
-            .iter_mut()
-            .enumerate()
-            .for_each(|(row, value)| column.read_row(row, std::slice::from_mut(value)));
-        Ok(vector)
-    }
-
-    fn layer(&self, index: usize) -> Result<Layer> {
-        let name = |part: &str| format!("model.layers.{index}.{part}");
-        let linear = |module: Module| -> Result<Linear> {
-            let shape = module.shape(self.config);
-            let tiles = self.tiles(&name(&format!("{}.weight", module.path())), shape)?;
-            let bias_name = name(&format!("{}.bias", module.path()));
-            let bias = match self.files.contains(&bias_name) {
-                true => Some(self.vector(&bias_name, shape[0])?),
-                false => None,
-            };
-            Ok(Linear { tiles: Arc::new(tiles), bias })
-        };
-        let (hidden_size, head_dim) = (self.config.hidden_size, self.config.head_dim);
-        let linears: Vec<Linear> = Module::ALL.into_iter().map(linear).collect::<Result<_>>()?;
-        Ok(Layer {
-            attention_norm: self.vector(&name("input_layernorm.weight"), hidden_size)?,
-            mlp_norm: self.vector(&name("post_attention_layernorm.weight"), hidden_size)?,
-            head_norms: match self.config.family {
-                Family::Qwen3 => Some((
-                    self.vector(&name("self_attn.q_norm.weight"), head_dim)?,
-                    self.vector(&name("self_attn.k_norm.weight"), head_dim)?,
-                )),
-                Family::Llama | Family::Qwen2 => None,
-            },
-            linears: linears.try_into().expect("there is a layer for each module"),
-        })
-    }
-}
-
 /// A [`CpuModel`] at work on one sequence.
 #[derive(Debug)]
 pub struct CpuDecoder {
     weights: Arc<Weights>,
+    head: Head,
     loras: HashMap<(usize, Module), Lora>,
     caches: Vec<LayerCache>,
     cos: Vec<f32>,
@@ -190,6 +33,8 @@ pub struct CpuDecoder {
     capacity: usize,
     vocab_size: usize,
     len: usize,
+    /// Layers whose hidden states are handed out, with those of the last pass: `[T, hidden]`.
+    hidden_states: Vec<(usize, Vec<f32>)>,
     scratch: Scratch,
 }
 
@@ -207,7 +52,6 @@ struct Scratch {
     gate: Rows,
     up: Rows,
     update: Rows,
-    logits: Rows,
 }
 
 impl Default for Scratch {
@@ -223,12 +67,41 @@ impl Default for Scratch {
             gate: Rows::default(),
             up: Rows::default(),
             update: Rows::default(),
-            logits: Rows::default(),
         }
     }
 }
 
+/// Cosines and sines of position · frequency: `[capacity, head_dim / 2]` each.
+fn rotary_tables(frequencies: &[f32], capacity: usize) -> (Vec<f32>, Vec<f32>) {
+    let angles = (0..capacity).flat_map(|position| frequencies.iter().map(move |f| position as f32 * f));
+    angles.map(|angle| (angle.cos(), angle.sin())).unzip()
+}
+
 impl CpuDecoder {
+    /// A decoder with a cache of its own.
+    pub(super) fn new(model: &CpuModel, options: DecoderOptions) -> Self {
+        let weights = Arc::clone(&model.weights);
+        let config = &weights.config;
+        let DecoderOptions { capacity, vocab_size, adapter, hidden_layers } = options;
+        let vocab_size = vocab_size.min(config.vocab_size);
+        let cache = |_| LayerCache::new(config.num_kv_heads, capacity, config.head_dim);
+        let loras = adapter.iter().flat_map(|adapter| &adapter.layers);
+        let (cos, sin) = rotary_tables(&config.rope_frequencies, capacity);
+        Self {
+            head: Head::new(&model.head, capacity, vocab_size),
+            loras: loras.map(|(place, weights)| (*place, Lora::new(weights))).collect(),
+            caches: (0..config.num_layers).map(cache).collect(),
+            cos,
+            sin,
+            capacity,
+            vocab_size,
+            len: 0,
+            hidden_states: hidden_layers.iter().map(|&layer| (layer, vec![])).collect(),
+            scratch: Scratch::default(),
+            weights,
+        }
+    }
+
     /// Runs tokens through all blocks: the residual stream after the last is in `scratch.hidden`.
     fn run_layers(&mut self, tokens: &[u32]) {
         let weights = Arc::clone(&self.weights);
@@ -239,6 +112,10 @@ impl CpuDecoder {
         for (index, layer) in weights.layers.iter().enumerate() {
             self.attention(index, layer);
             self.mlp(index, layer);
+            for (_, states) in self.hidden_states.iter_mut().filter(|(wanted, _)| *wanted == index) {
+                let hidden = &self.scratch.hidden;
+                (0..tokens.len()).for_each(|row| states.extend_from_slice(hidden.row(row)));
+            }
         }
         self.len += tokens.len();
     }
@@ -301,14 +178,13 @@ impl CpuDecoder {
     }
 
     /// Logits of the residual stream's rows from `first` on.
-    fn logits(&mut self, first: usize) -> &Rows {
-        let Weights { config, backend, norm, head, .. } = &*self.weights;
+    fn logits(&mut self, first: usize) -> Logits<'_> {
+        let Weights { config, backend, norm, .. } = &*self.weights;
         let scratch = &mut self.scratch;
         let stride = scratch.hidden.stride;
         scratch.hidden.data.drain(..first * stride);
         norm_rows(*backend, &scratch.hidden, norm, config.rms_norm_eps, &mut scratch.normed);
-        scratch.input.apply(*backend, &scratch.normed, [(head, None)], [&mut scratch.logits]);
-        &scratch.logits
+        self.head.logits(*backend, &mut scratch.input, &scratch.normed)
     }
 }
 
@@ -380,30 +256,35 @@ impl Decoder for CpuDecoder {
 
     fn forward(&mut self, tokens: &[u32], rows: WantedRows) -> Result<Logits<'_>> {
         check_pass(tokens, self.weights.config.vocab_size, self.len, self.capacity)?;
-        let vocab_size = self.vocab_size;
+        self.head.meet(tokens);
+        self.hidden_states.iter_mut().for_each(|(_, states)| states.clear());
         let chunks = tokens.chunks(PROMPT_CHUNK);
         if rows == WantedRows::Last {
             chunks.for_each(|chunk| self.run_layers(chunk));
-            let logits = self.logits(self.scratch.hidden.num_rows() - 1);
-            return Ok(Logits::new(&logits.data, logits.stride, vocab_size));
+            return Ok(self.logits(self.scratch.hidden.num_rows() - 1));
         }
         if tokens.len() <= PROMPT_CHUNK {
             self.run_layers(tokens);
-            let logits = self.logits(0);
-            return Ok(Logits::new(&logits.data, logits.stride, vocab_size));
+            return Ok(self.logits(0));
         }
-        let (mut data, mut stride) = (Vec::new(), vocab_size);
+        let mut data = Vec::with_capacity(tokens.len() * self.vocab_size);
         for chunk in chunks {
             self.run_layers(chunk);
             let logits = self.logits(0);
-            stride = logits.stride;
-            data.extend_from_slice(&logits.data);
+            (0..logits.num_rows()).for_each(|row| data.extend_from_slice(logits.row(row)));
         }
-        Ok(Logits::new(data, stride, vocab_size))
+        Ok(Logits::new(data, self.vocab_size, self.vocab_size))
+    }
+
+    fn hidden_states(&self, layer: usize) -> Option<&[f32]> {
+        self.hidden_states.iter().find(|(kept, _)| *kept == layer).map(|(_, states)| &states[..])
     }
 
     fn truncate(&mut self, len: usize) {
         assert!(len <= self.len, "cannot truncate {} positions to {len}", self.len);
         self.len = len;
+        if len == 0 {
+            self.head.forget();
+        }
     }
 }

@@ -4,20 +4,25 @@
 //! and every position's logits are the same to the last bit, however tokens are cut into passes, on any number of threads
 //! and on any backend.
 //!
-//! [`simd`] has the vectors that kernels are written in, [`tiles`] and [`blocks`] the weights, [`activations`] and
-//! [`product`] what they are multiplied with and how, [`ops`] everything between the products, [`pool`] the threads.
+//! [`simd`] has the vectors that kernels are written in, [`tiles`], [`rows`] and [`blocks`] the weights, [`activations`]
+//! and [`product`] what they are multiplied with and how, [`ops`] everything between the products, [`head`] what comes
+//! after them, [`pool`] the threads.
 //! Pointers and `unsafe` stay within `simd`, `pool` and the kernels of `product`, `activations` and `ops`.
 
 mod activations;
 mod blocks;
 mod decoder;
+mod head;
 mod kv_cache;
 mod linear;
+mod model;
 mod ops;
 mod pool;
 mod product;
+mod rows;
 mod simd;
 mod tiles;
 
-pub use decoder::{CpuDecoder, CpuModel};
+pub use decoder::CpuDecoder;
+pub use model::{CpuModel, LoadOptions};
 pub use simd::Backend;

@@ -103,9 +103,8 @@ pub(super) struct Tiles {
     dtype: GgmlDType,
     num_rows: usize,
     width: usize,
-    /// Whole pages, so that tiles, which are multiples of 32 bytes, lie well.
+    /// Whole pages, so that tiles, which are multiples of 32 bytes, lie well. There may be room for more rows.
     bytes: MmapMut,
-    size_bytes: usize,
 }
 
 impl Tiles {
@@ -116,19 +115,56 @@ impl Tiles {
     pub(super) fn pack(dtype: GgmlDType, num_rows: usize, width: usize, data: &[u8]) -> Self {
         let row_size = width / dtype.block_size() * dtype.type_size();
         assert_eq!(data.len(), num_rows * row_size, "the data of a matrix has its size");
-        let layout = Layout::of(dtype);
-        let panel_size = width / layout.columns * layout.size;
-        let num_panels = num_rows.div_ceil(LANES);
-        let size_bytes = num_panels * panel_size;
-        let mut bytes = zeroed_pages(size_bytes);
-        pool::for_each_chunk(&mut bytes[..size_bytes], panel_size, |panel, tiles| {
+        Self::build(dtype, num_rows, width, |row, lane, panel| {
+            pack_row(dtype, lane, &data[row * row_size..][..row_size], panel);
+        })
+    }
+
+    /// A matrix whose rows `put` writes, each into its lane of a panel of zeros; in parallel.
+    pub(super) fn build(
+        dtype: GgmlDType,
+        num_rows: usize,
+        width: usize,
+        put: impl Fn(usize, usize, &mut [u8]) + Sync,
+    ) -> Self {
+        let mut tiles = Self { num_rows, ..Self::with_room(dtype, num_rows, width) };
+        let (panel_size, size_bytes) = (tiles.panel_size(), tiles.size_bytes());
+        pool::for_each_chunk(&mut tiles.bytes[..size_bytes], panel_size, |panel, bytes| {
             let first_row = panel * LANES;
             for lane in 0..LANES.min(num_rows - first_row) {
-                let row = &data[(first_row + lane) * row_size..][..row_size];
-                pack_row(dtype, &layout, lane, row, tiles);
+                put(first_row + lane, lane, bytes);
             }
         });
-        Self { dtype, num_rows, width, bytes, size_bytes }
+        tiles
+    }
+
+    /// A matrix without rows, with room for some.
+    pub(super) fn with_room(dtype: GgmlDType, num_rows: usize, width: usize) -> Self {
+        let mut tiles = Self { dtype, num_rows, width, bytes: zeroed_pages(0) };
+        tiles.bytes = zeroed_pages(tiles.size_bytes());
+        tiles.num_rows = 0;
+        tiles
+    }
+
+    /// Appends a row, which `put` writes into its lane of a panel; what an earlier row left there is still there.
+    ///
+    /// # Panics
+    /// If there is no room for it.
+    pub(super) fn push_row(&mut self, put: impl FnOnce(usize, &mut [u8])) {
+        let (panel, lane) = (self.num_rows / LANES, self.num_rows % LANES);
+        let size = self.panel_size();
+        put(lane, &mut self.bytes[panel * size..(panel + 1) * size]);
+        self.num_rows += 1;
+    }
+
+    /// Whether there is room for another row.
+    pub(super) fn has_room(&self) -> bool {
+        self.num_rows < self.bytes.len() / self.panel_size() * LANES
+    }
+
+    /// Forgets all rows; the room stays.
+    pub(super) fn clear(&mut self) {
+        self.num_rows = 0;
     }
 
     /// Element type.
@@ -148,7 +184,12 @@ impl Tiles {
 
     /// Bytes that a product reads.
     pub(super) fn size_bytes(&self) -> usize {
-        self.size_bytes
+        self.num_panels() * self.panel_size()
+    }
+
+    fn panel_size(&self) -> usize {
+        let layout = Layout::of(self.dtype);
+        self.width / layout.columns * layout.size
     }
 
     /// Groups of 16 rows.
@@ -158,8 +199,7 @@ impl Tiles {
 
     /// The tiles of one group of 16 rows, from the first column to the last.
     pub(super) fn panel(&self, panel: usize) -> &[u8] {
-        let layout = Layout::of(self.dtype);
-        let size = self.width / layout.columns * layout.size;
+        let size = self.panel_size();
         &self.bytes[panel * size..(panel + 1) * size]
     }
 
@@ -182,8 +222,9 @@ impl Tiles {
     }
 }
 
-/// Packs one row's blocks into its lane of a panel.
-fn pack_row(dtype: GgmlDType, layout: &Layout, lane: usize, row: &[u8], panel: &mut [u8]) {
+/// Packs one row's blocks into its lane of a panel of zeros.
+pub(super) fn pack_row(dtype: GgmlDType, lane: usize, row: &[u8], panel: &mut [u8]) {
+    let layout = Layout::of(dtype);
     let block_size = row.len() / (panel.len() / layout.size);
     for (block, tile) in row.chunks_exact(block_size).zip(panel.chunks_exact_mut(layout.size)) {
         match dtype {

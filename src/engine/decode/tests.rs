@@ -146,7 +146,17 @@ fn logits_that_are_not_finite_end_a_generation_with_their_position() {
 /// distribution.
 #[test]
 fn sampled_speculation_follows_the_targets_distribution() {
-    let (target, draft) = (ScriptedDecoder::random(4, 11), ScriptedDecoder::random(4, 12));
+    check_distribution(&ScriptedDecoder::random(4, 12));
+}
+
+#[test]
+fn a_draft_over_a_part_of_the_vocabulary_keeps_the_distribution() {
+    check_distribution(&ScriptedDecoder::random(4, 12).with_only(2));
+}
+
+#[track_caller]
+fn check_distribution(draft: &ScriptedDecoder) {
+    let target = ScriptedDecoder::random(4, 11);
     let sampling = Sampling { temperature: 1.0, top_p: 1.0, top_k: 0 };
     let num_draws = 20_000u64;
     let mut counts = [[0u32; 4]; 4];

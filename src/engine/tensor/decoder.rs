@@ -74,7 +74,7 @@ impl TensorModel {
     /// If candle fails to make the tables and the cache.
     pub fn decoder(&self, options: DecoderOptions) -> Result<TensorDecoder> {
         let Weights { config, device, .. } = &*self.weights;
-        let DecoderOptions { capacity, vocab_size, adapter } = options;
+        let DecoderOptions { capacity, vocab_size, adapter, hidden_layers } = options;
         let cache = |_| LayerCache::new(config.num_kv_heads, capacity, config.head_dim, device);
         let mut loras = HashMap::new();
         for (place, weights) in adapter.iter().flat_map(|adapter| &adapter.layers) {
@@ -87,6 +87,7 @@ impl TensorModel {
             capacity,
             vocab_size: vocab_size.min(config.vocab_size),
             len: 0,
+            hidden_states: hidden_layers.iter().map(|&layer| (layer, vec![])).collect(),
             weights: Arc::clone(&self.weights),
         })
     }
@@ -163,12 +164,14 @@ pub struct TensorDecoder {
     capacity: usize,
     vocab_size: usize,
     len: usize,
+    /// Layers whose hidden states are handed out, with those of the last pass: `[T, hidden]`.
+    hidden_states: Vec<(usize, Vec<f32>)>,
 }
 
 impl TensorDecoder {
     /// Runs tokens through all blocks and appends them to the cache. tokens: `[T]` -> `[T, hidden]`, f32; the
     /// graph is not kept.
-    fn hidden_states(&mut self, tokens: &[u32]) -> candle_core::Result<Tensor> {
+    fn run_layers(&mut self, tokens: &[u32]) -> candle_core::Result<Tensor> {
         let weights = Arc::clone(&self.weights);
         let ids = Tensor::from_slice(tokens, tokens.len(), &weights.device)?;
         let mut x = weights.embedding.rows(&ids)?;
@@ -177,6 +180,9 @@ impl TensorDecoder {
             x = (x + attended)?;
             let updated = self.mlp(index, layer, &layer.mlp_norm.forward(&x)?)?;
             x = (x + updated)?;
+            for (_, states) in self.hidden_states.iter_mut().filter(|(wanted, _)| *wanted == index) {
+                states.extend(x.flatten_all()?.to_vec1::<f32>()?);
+            }
         }
         self.len += tokens.len();
         Ok(x)
@@ -238,10 +244,11 @@ impl Decoder for TensorDecoder {
 
     fn forward(&mut self, tokens: &[u32], rows: Rows) -> Result<Logits<'_>> {
         check_pass(tokens, self.weights.config.vocab_size, self.len, self.capacity)?;
+        self.hidden_states.iter_mut().for_each(|(_, states)| states.clear());
         let mut data = Vec::new();
         let mut chunks = tokens.chunks(PROMPT_CHUNK).peekable();
         while let Some(chunk) = chunks.next() {
-            let x = self.hidden_states(chunk)?;
+            let x = self.run_layers(chunk)?;
             match rows {
                 Rows::All => data.extend(self.logits(&x)?),
                 Rows::Last if chunks.peek().is_none() => {
@@ -251,6 +258,10 @@ impl Decoder for TensorDecoder {
             }
         }
         Ok(Logits::new(data, self.weights.config.vocab_size, self.vocab_size))
+    }
+
+    fn hidden_states(&self, layer: usize) -> Option<&[f32]> {
+        self.hidden_states.iter().find(|(kept, _)| *kept == layer).map(|(_, states)| &states[..])
     }
 
     fn truncate(&mut self, len: usize) {

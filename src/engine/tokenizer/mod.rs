@@ -76,6 +76,21 @@ impl Tokenizer {
         &self.stop_tokens
     }
 
+    /// Ids that stand for no text of their own: what a chat template writes between messages, stop tokens. Sorted.
+    pub fn special_tokens(&self) -> Vec<u32> {
+        let added = self.inner.get_added_tokens_decoder();
+        let special = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id);
+        let mut tokens: Vec<u32> = special.chain(self.stop_tokens.iter().copied()).collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        tokens
+    }
+
+    /// The id of a token as the vocabulary spells it.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
     /// How the model wants conversations written, if it says so.
     pub fn chat_template(&self) -> Option<&ChatTemplate> {
         self.chat_template.as_ref()

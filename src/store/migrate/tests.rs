@@ -6,7 +6,7 @@ use rusqlite::TransactionBehavior;
 use tempfile::TempDir;
 
 use super::*;
-use crate::record::{CheckpointId, Mode};
+use crate::record::{CheckpointId, Mode, RunId};
 use crate::store::{Store, sample};
 
 /// What a schema consists of: the text of every table, index and view.
@@ -20,11 +20,17 @@ fn schema(connection: &Connection) -> Vec<(String, String)> {
     objects.map(|object| object.unwrap()).collect()
 }
 
-/// A runner of this program's migrations and one more.
+/// The schema version of this program.
+fn current() -> i64 {
+    embedded::migrations::runner().get_migrations().len() as i64
+}
+
+/// A runner of this program's migrations and one more, which `next` sets up and which sets its version.
 fn runner_with(next: &str) -> Runner {
     let mut migrations = embedded::migrations::runner().get_migrations().clone();
     let name = format!("V{}__next", migrations.len() + 1);
-    migrations.push(Migration::unapplied(&name, next).unwrap());
+    let next = format!("{next} PRAGMA user_version = {};", current() + 1);
+    migrations.push(Migration::unapplied(&name, &next).unwrap());
     Runner::new(&migrations)
 }
 
@@ -53,36 +59,70 @@ fn fresh_schema_is_what_the_migrations_make() {
 fn upgrade_keeps_the_rows_and_a_copy_of_the_file_as_it_was() {
     let (_folder, path) = database();
     let mut connection = Connection::open(&path).unwrap();
-    let next = "CREATE TABLE extras (id INTEGER PRIMARY KEY) STRICT; PRAGMA user_version = 2;";
+    let next = "CREATE TABLE extras (id INTEGER PRIMARY KEY) STRICT;";
     upgrade_with(&mut connection, &path, runner_with(next)).unwrap();
 
-    let copy = Connection::open(beside(&path, ".backup-v1")).unwrap();
+    let copy = Connection::open(beside(&path, &format!(".backup-v{}", current()))).unwrap();
     let num_runs = |connection: &Connection| {
         connection.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, i64>(0)).unwrap()
     };
-    assert_eq!((version(&connection).unwrap(), num_runs(&connection)), (2, 1));
-    assert_eq!((version(&copy).unwrap(), num_runs(&copy)), (1, 1));
+    assert_eq!((version(&connection).unwrap(), num_runs(&connection)), (current() + 1, 1));
+    assert_eq!((version(&copy).unwrap(), num_runs(&copy)), (current(), 1));
     assert_eq!(schema(&connection).len(), schema(&copy).len() + 1);
+}
+
+/// A database as version 1 left it: one run of two prompts, with rounds, an adapter, tags and notes.
+const VERSION_1: &str = include_str!("../../../tests/sql/create_v1.sql");
+
+#[test]
+fn a_database_of_version_1_is_upgraded_without_losing_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("speclora.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(VERSION_1).unwrap();
+    let tables: Vec<String> = {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refinery%'";
+        let mut statement = old.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(|name| name.unwrap()).collect()
+    };
+    let count = |connection: &Connection, table: &str| -> i64 {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let before: Vec<i64> = tables.iter().map(|table| count(&old, table)).collect();
+    assert!(
+        before.iter().all(|count| *count > 0),
+        "every table of the fixture has rows: {tables:?} {before:?}"
+    );
+    drop(old);
+
+    let store = Store::open(&path).unwrap();
+    let after: Vec<i64> = tables.iter().map(|table| count(&store.connection, table)).collect();
+    assert_eq!(after, before);
+    let (_fresh_folder, fresh) = sample::store();
+    assert_eq!(schema(&store.connection), schema(&fresh.connection));
+    let run = store.run_plan(RunId(1)).unwrap();
+    assert_eq!((run.prompts.len(), run.draft_vocabulary), (2, None));
+    assert!(!store.mode_metrics(RunId(1)).unwrap().is_empty());
 }
 
 #[test]
 fn processes_that_upgrade_at_once_all_succeed_and_keep_one_whole_copy() {
     let (folder, path) = database();
-    let next = "CREATE TABLE extras (id INTEGER PRIMARY KEY) STRICT; PRAGMA user_version = 2;";
+    let next = "CREATE TABLE extras (id INTEGER PRIMARY KEY) STRICT;";
     let upgrade = || {
         let mut connection = Connection::open(&path).unwrap();
         connection.busy_timeout(Duration::from_secs(10)).unwrap();
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
         upgrade_with(&mut connection, &path, runner_with(next)).unwrap();
-        assert_eq!(version(&connection).unwrap(), 2);
+        assert_eq!(version(&connection).unwrap(), current() + 1);
     };
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(upgrade);
         }
     });
-    let copy = Connection::open(beside(&path, ".backup-v1")).unwrap();
-    assert_eq!(version(&copy).unwrap(), 1);
+    let copy = Connection::open(beside(&path, &format!(".backup-v{}", current()))).unwrap();
+    assert_eq!(version(&copy).unwrap(), current());
     let partial = fs::read_dir(folder.path())
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".partial"));
@@ -98,7 +138,7 @@ fn failed_upgrade_leaves_the_file_as_it_was() {
     let message = sample::message(upgrade_with(&mut connection, &path, runner_with(next)).unwrap_err());
     assert!(message.contains("nonsense") && message.contains("unchanged"), "{message}");
     assert_eq!(schema(&connection), before);
-    assert_eq!(version(&connection).unwrap(), 1);
+    assert_eq!(version(&connection).unwrap(), current());
 }
 
 #[test]
@@ -112,8 +152,12 @@ fn newer_and_divergent_schemas_are_refused() {
         assert_eq!(Store::open_existing(&path).unwrap_err().to_string(), message);
         assert_eq!(fs::read(&path).unwrap(), before, "a refused file is not touched");
     };
-    check("PRAGMA user_version = 7", "has schema version 7, this speclora knows 1");
-    check("UPDATE refinery_schema_history SET checksum = '1'", "its migration V1__initial is not this one's");
+    let newer = format!("has schema version 7, this speclora knows {}", current());
+    check("PRAGMA user_version = 7", &newer);
+    check(
+        "UPDATE refinery_schema_history SET checksum = '1' WHERE version = 1",
+        "its migration V1__initial is not this one's",
+    );
 }
 
 #[test]

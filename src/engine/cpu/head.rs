@@ -1,0 +1,160 @@
+//! The output head: hidden states to logits, over the whole vocabulary or over a part of it that grows with the text.
+
+use std::sync::Arc;
+
+use candle_core::quantized::GgmlDType;
+
+use super::linear::{Linear, Rows, SharedInput};
+use super::rows::{converted, put_row, selected};
+use super::simd::Backend;
+use super::tiles::Tiles;
+use crate::engine::decoder::Logits;
+
+/// The rows of a head, to be shared by any number of decoders.
+#[derive(Debug)]
+pub(super) enum HeadWeights {
+    /// A row for each token.
+    Whole(Linear),
+    /// Rows of some tokens.
+    Part {
+        /// The tokens, each once.
+        tokens: Vec<u32>,
+        /// Their rows.
+        kept: Linear,
+        /// The rows of all, for tokens that are met.
+        source: Arc<Tiles>,
+    },
+}
+
+impl HeadWeights {
+    /// All rows of `source`, as `dtype`.
+    pub(super) fn whole(source: &Arc<Tiles>, dtype: GgmlDType) -> Self {
+        let tiles =
+            if dtype == source.dtype() { Arc::clone(source) } else { Arc::new(converted(source, dtype)) };
+        Self::Whole(Linear { tiles, bias: None })
+    }
+
+    /// The rows of `tokens`, each of which is in the vocabulary and comes once, as `dtype`.
+    pub(super) fn part(source: &Arc<Tiles>, tokens: &[u32], dtype: GgmlDType) -> Self {
+        let kept = Linear { tiles: Arc::new(selected(source, tokens, dtype)), bias: None };
+        Self::Part { tokens: tokens.to_vec(), kept, source: Arc::clone(source) }
+    }
+
+    /// Bytes that a step reads.
+    pub(super) fn size_bytes(&self) -> usize {
+        match self {
+            Self::Whole(linear) | Self::Part { kept: linear, .. } => linear.tiles.size_bytes(),
+        }
+    }
+}
+
+/// A head at work on one sequence.
+#[derive(Debug)]
+pub(super) struct Head {
+    weights: Arc<HeadWeights>,
+    met: Met,
+    kept_logits: Rows,
+    met_logits: Rows,
+    /// `[num_rows, vocab_size]`; −∞ where a token has no row.
+    logits: Vec<f32>,
+    vocab_size: usize,
+}
+
+/// Tokens whose rows were added because the text has them.
+#[derive(Debug)]
+struct Met {
+    tokens: Vec<u32>,
+    rows: Linear,
+    /// By token: whether it has a row, kept or met.
+    has_row: Vec<bool>,
+}
+
+impl Head {
+    /// A head for texts of up to `capacity` tokens, whose logits are the first `vocab_size`.
+    pub(super) fn new(weights: &Arc<HeadWeights>, capacity: usize, vocab_size: usize) -> Self {
+        let (rows, has_row) = match &**weights {
+            HeadWeights::Whole(linear) => {
+                (Tiles::with_room(linear.tiles.dtype(), 0, linear.tiles.width()), vec![])
+            }
+            HeadWeights::Part { tokens, kept, source } => {
+                let mut has_row = vec![false; source.num_rows()];
+                tokens.iter().for_each(|&token| has_row[token as usize] = true);
+                // A text has no more tokens to be met than positions, however often it is cut and goes on elsewhere:
+                // what is cut off was proposed, and so has a row.
+                let room = capacity.min(source.num_rows() - tokens.len());
+                (Tiles::with_room(kept.tiles.dtype(), room, source.width()), has_row)
+            }
+        };
+        let rows = Linear { tiles: Arc::new(rows), bias: None };
+        Self {
+            weights: Arc::clone(weights),
+            met: Met { tokens: vec![], rows, has_row },
+            kept_logits: Rows::default(),
+            met_logits: Rows::default(),
+            logits: vec![],
+            vocab_size,
+        }
+    }
+
+    /// Adds the rows of tokens that have none yet.
+    pub(super) fn meet(&mut self, tokens: &[u32]) {
+        let HeadWeights::Part { source, .. } = &*self.weights else {
+            return;
+        };
+        let Met { tokens: met, rows, has_row } = &mut self.met;
+        let rows = Arc::get_mut(&mut rows.tiles).expect("nobody shares the rows that were met");
+        for &token in tokens {
+            if !has_row[token as usize] && rows.has_room() {
+                has_row[token as usize] = true;
+                met.push(token);
+                let dtype = rows.dtype();
+                rows.push_row(|lane, panel| put_row(source, token as usize, dtype, lane, panel));
+            }
+        }
+    }
+
+    /// Forgets the tokens that were met.
+    pub(super) fn forget(&mut self) {
+        let Met { tokens, rows, has_row } = &mut self.met;
+        Arc::get_mut(&mut rows.tiles).expect("nobody shares the rows that were met").clear();
+        for token in tokens.drain(..) {
+            has_row[token as usize] = false;
+            self.logits.iter_mut().skip(token as usize).step_by(self.vocab_size).for_each(clear);
+        }
+    }
+
+    /// Logits of the normed hidden states `x: [T, hidden]`.
+    pub(super) fn logits(&mut self, backend: Backend, input: &mut SharedInput, x: &Rows) -> Logits<'_> {
+        match &*self.weights {
+            HeadWeights::Whole(linear) => {
+                input.apply(backend, x, [(linear, None)], [&mut self.kept_logits]);
+                Logits::new(&self.kept_logits.data, self.kept_logits.stride, self.vocab_size)
+            }
+            HeadWeights::Part { tokens, kept, .. } => {
+                let layers = [(kept, None), (&self.met.rows, None)];
+                input.apply(backend, x, layers, [&mut self.kept_logits, &mut self.met_logits]);
+                self.logits.resize(x.num_rows() * self.vocab_size, f32::NEG_INFINITY);
+                for (row, logits) in self.logits.chunks_exact_mut(self.vocab_size).enumerate() {
+                    scatter(tokens, self.kept_logits.row(row), logits);
+                    if !self.met.tokens.is_empty() {
+                        scatter(&self.met.tokens, self.met_logits.row(row), logits);
+                    }
+                }
+                Logits::new(&self.logits, self.vocab_size, self.vocab_size)
+            }
+        }
+    }
+}
+
+fn clear(logit: &mut f32) {
+    *logit = f32::NEG_INFINITY;
+}
+
+/// Writes each token's logit to its place; tokens beyond the vocabulary have none.
+fn scatter(tokens: &[u32], from: &[f32], to: &mut [f32]) {
+    for (&token, &logit) in tokens.iter().zip(from) {
+        if let Some(to) = to.get_mut(token as usize) {
+            *to = logit;
+        }
+    }
+}
