@@ -22,6 +22,7 @@ impl Cli {
     /// Runs the command and says how it ended.
     pub fn run(self) -> ExitCode {
         cmd::run(self.global, |context| match &self.command {
+            Command::Demo(args) => cmd::demo::run(args, context),
             Command::Bench(args) => cmd::bench::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
@@ -35,6 +36,8 @@ impl Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Shows the whole idea on the built-in pair of models, in seconds
+    Demo(cmd::demo::DemoArgs),
     /// Measures target-only and speculative decoding over prompts, and stores every figure
     #[command(visible_alias = "benchmark-suite")]
     Bench(Box<cmd::bench::BenchArgs>),

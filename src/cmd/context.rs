@@ -9,11 +9,27 @@ use super::UsageError;
 use super::output::{self, Protected};
 use crate::config::{self, Overrides, Sources, Spec};
 use crate::engine::cpu::Backend;
-use crate::engine::files::HashMemo;
+use crate::engine::files::{HashMemo, builtin};
 use crate::record::{RunId, Setting};
 use crate::report::{Format, Grid};
 use crate::store::{FileStamp, Store};
 use crate::ui::{Color, Ui, Verbosity};
+
+/// Where nobody names a target it is the built-in one, and its draft is the built-in one too.
+fn default_to_builtin_models(spec: &mut Spec, settings: &mut [Setting]) {
+    let mut decide = |key: &str, field: &mut Option<String>, name: &str| {
+        let setting =
+            settings.iter_mut().find(|setting| setting.key == key).expect("every key has a setting");
+        *field = Some(name.to_owned());
+        setting.value = name.into();
+    };
+    if spec.target.is_none() {
+        decide("target", &mut spec.target, builtin::TARGET);
+    }
+    if spec.draft.is_none() && spec.target.as_deref() == Some(builtin::TARGET) {
+        decide("draft", &mut spec.draft, builtin::DRAFT);
+    }
+}
 
 /// What kernels run on: what the settings say, else the fastest that the processor has.
 ///
@@ -79,7 +95,10 @@ impl Context {
     /// Resolves the settings from all layers, `overrides` and the global flags on top.
     pub(super) fn resolve(&self, mut overrides: Overrides) -> anyhow::Result<(Spec, Vec<Setting>)> {
         overrides.set("db", self.global.db.as_deref());
-        Ok(config::resolve(&Sources::of_process(overrides, self.global.config.clone())?)?)
+        let (mut spec, mut settings) =
+            config::resolve(&Sources::of_process(overrides, self.global.config.clone())?)?;
+        default_to_builtin_models(&mut spec, &mut settings);
+        Ok((spec, settings))
     }
 
     /// Where the database is, or would be.
@@ -128,6 +147,9 @@ impl Context {
 
 /// Finds a model by path or by name in the folder of models.
 pub(super) fn find_model(name: &str, spec: &Spec) -> anyhow::Result<PathBuf> {
+    if builtin::is_builtin(Path::new(name)) {
+        return Ok(name.into());
+    }
     config::find_model(name, &spec.models, Path::exists).map_err(|tried| {
         let tried = tried.map(|path| path.display().to_string()).join(" nor ");
         anyhow::anyhow!("no model at {tried} (give a .gguf file or a Hugging Face folder, or set models)")

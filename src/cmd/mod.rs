@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod config;
 mod context;
+pub mod demo;
 pub mod doctor;
 pub mod export;
 mod facts;

@@ -21,7 +21,8 @@ use crate::record::{Prompt, PromptSource};
 /// Where prompts are to come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// A file, or standard input if the path is `-`.
+    /// A file, standard input if the path is `-`, or one that the program carries: `builtin:general`, `builtin:bench` or
+    /// `builtin:train`.
     File(&'a Path),
     /// The texts of `--prompt` flags.
     Texts(&'a [String]),
@@ -46,6 +47,9 @@ pub fn read(input: Input<'_>, stdin: impl Read) -> Result<PromptSet, PromptError
     match input {
         Input::Texts(texts) => Ok(distinct("command line", parse::texts(texts)?)),
         Input::File(path) => {
+            if let Some((name, text)) = builtin(path) {
+                return Ok(distinct(name, parse::bytes(name, text.as_bytes(), None)?));
+            }
             let is_stdin = path == Path::new("-");
             let place = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
             let bytes = read_bytes(path, stdin)
@@ -53,6 +57,21 @@ pub fn read(input: Input<'_>, stdin: impl Read) -> Result<PromptSet, PromptError
             let name = path.file_name().map_or(place.clone(), |name| name.display().to_string());
             Ok(distinct(&name, parse::bytes(&place, &bytes, Format::of_path(path))?))
         }
+    }
+}
+
+/// The name and text of a prompt file that the program carries.
+fn builtin(path: &Path) -> Option<(&'static str, &'static str)> {
+    macro_rules! example {
+        ($name:literal) => {
+            ($name, include_str!(concat!("../../examples/", $name)))
+        };
+    }
+    match path.to_str()? {
+        "builtin:general" => Some(example!("general_prompts.txt")),
+        "builtin:bench" => Some(example!("bench_prompts.txt")),
+        "builtin:train" => Some(example!("train_prompts.txt")),
+        _ => None,
     }
 }
 

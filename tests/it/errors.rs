@@ -117,7 +117,12 @@ fn values_out_of_range_name_the_flag_and_the_range() {
     check(&workspace, &["runs", "list", "-l", "-2"], 2, &["--limit", "at least 1", "-2"]);
     let twice = ["bench", "-p", "hello", "--tag", "a=1", "--tag", "a=2"];
     check(&workspace, &twice, 2, &["--tag a is given twice"]);
-    check(&workspace, &["bench", "-p", "hello"], 2, &["no target model", "--target"]);
+    check(
+        &workspace,
+        &["bench", "-p", "hello", "--target", "builtin:giant", "--modes", "target_only"],
+        1,
+        &["builtin:giant", "builtin:target"],
+    );
     check(&workspace, &["bench", "--target", "x"], 2, &["no prompts"]);
     workspace.write("speclora.toml", "\nnum_draft_token = 3\n");
     check(&workspace, &["config", "show"], 2, &["speclora.toml:2", "num_draft_token", "num_draft_tokens"]);
@@ -270,8 +275,11 @@ fn an_error_says_its_cause_once() {
 fn what_is_not_set_up_has_a_word_in_json() {
     let workspace = Workspace::new();
     let checks = workspace.json(&["doctor"]);
-    let target = checks.as_array().unwrap().iter().find(|check| check["check"] == "target").unwrap();
-    assert_eq!(target["status"], "unset");
+    let status = |check: &str| {
+        let found = checks.as_array().unwrap().iter().find(|found| found["check"] == check);
+        found.unwrap()["status"].as_str().unwrap()
+    };
+    assert_eq!(["target", "draft", "tokenizers", "adapter"].map(status), ["ok", "ok", "ok", "unset"]);
     workspace.write("speclora.toml", "num_draft_tokens = 99\n");
     let outcome = workspace.run(&["doctor", "--json"]);
     assert_eq!(outcome.code, Some(1));

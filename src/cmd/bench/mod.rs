@@ -14,15 +14,16 @@ use super::facts::Facts;
 use super::present::lines_below;
 use super::{UsageError, is_closed_pipe, output, present};
 use crate::config::Overrides;
+use crate::engine::files::builtin;
 use crate::record::RunId;
 use crate::report::{Format, summary_grid};
 use crate::store::{ModeMetrics, Store};
 use job::Ended;
 
 /// Arguments of `speclora bench`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BenchArgs {
-    /// Prompts, one a line (or .jsonl, .csv with a prompt column; - for standard input)
+    /// Prompts, one a line (or .jsonl, .csv with a prompt column; - for standard input; builtin:general, builtin:bench)
     #[arg(short = 'f', long, value_name = "FILE")]
     prompts_file: Option<PathBuf>,
     /// A prompt; may be given more than once
@@ -118,6 +119,19 @@ pub struct BenchArgs {
 }
 
 impl BenchArgs {
+    /// A bench of the built-in pair over a built-in prompt file, whatever the settings name.
+    pub(super) fn of_builtin_pair(name: &str, prompts_file: &str) -> Self {
+        Self {
+            prompts_file: Some(prompts_file.into()),
+            target: Some(builtin::TARGET.to_owned()),
+            draft: Some(builtin::DRAFT.to_owned()),
+            skip_lora: true,
+            name: Some(name.to_owned()),
+            max_tokens: Some("96".to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// The settings that flags decide.
     fn overrides(&self) -> Overrides {
         let mut overrides = Overrides::NONE;

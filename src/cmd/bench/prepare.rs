@@ -13,6 +13,7 @@ use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
 use crate::cmd::context::{Context, FileHashes, backend, find_model};
 use crate::config::{NamedSize, Spec, VocabularySize};
+use crate::engine::files::builtin;
 use crate::engine::pair::Identified;
 use crate::engine::{self, vocabulary};
 use crate::environment;
@@ -159,17 +160,16 @@ struct ModelPaths {
 
 impl ModelPaths {
     fn find(spec: &Spec) -> anyhow::Result<Self> {
-        let named = |name: &Option<String>, problem: &str| match name {
-            Some(name) => Ok(name.clone()),
-            None => Err(UsageError(problem.to_owned())),
-        };
-        let no_target = "no target model (give --target, or set target in speclora.toml)";
-        let no_draft =
-            "no draft model (give --draft, set draft in speclora.toml, or choose --modes target_only)";
-        let target = find_model(&named(&spec.target, no_target)?, spec)?;
+        let target = spec.target.as_deref().expect("a target that nobody names is the built-in one");
+        let target = find_model(target, spec)?;
         let needs_draft = spec.modes.iter().any(|mode| mode.is_speculative());
-        let draft = needs_draft.then(|| named(&spec.draft, no_draft)).transpose()?;
-        Ok(Self { target, draft: draft.map(|name| find_model(&name, spec)).transpose()? })
+        let no_draft = || {
+            let problem =
+                "no draft model (give --draft, set draft in speclora.toml, or choose --modes target_only)";
+            UsageError(problem.to_owned())
+        };
+        let draft = needs_draft.then(|| spec.draft.as_deref().ok_or_else(no_draft)).transpose()?;
+        Ok(Self { target, draft: draft.map(|name| find_model(name, spec)).transpose()? })
     }
 
     fn open(&self, hashes: &mut FileHashes, context: &Context) -> anyhow::Result<Models> {
@@ -191,8 +191,12 @@ pub(super) fn identify(
 
 fn run_models(models: &Models) -> anyhow::Result<Vec<RunModel>> {
     let run_model = |role: Role, model: &Identified| -> anyhow::Result<RunModel> {
-        // `--resume` may be typed in another folder.
-        let path = std::path::absolute(model.files.path()).context("cannot find the working directory")?;
+        let path = model.files.path();
+        let path = match builtin::is_builtin(path) {
+            true => path.to_owned(),
+            // `--resume` may be typed in another folder.
+            false => std::path::absolute(path).context("cannot find the working directory")?,
+        };
         Ok(RunModel { role, path: path.display().to_string(), info: model.info.clone() })
     };
     let draft = models.draft.iter().map(|draft| (Role::Draft, draft));

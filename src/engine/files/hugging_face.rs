@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::GgmlDType;
-use memmap2::Mmap;
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{RawTensor, check_shape, map, release};
+use super::bytes::Bytes;
+use super::{RawTensor, check_shape};
 use crate::engine::config::{Family, ModelConfig, RopeScaling};
 use crate::engine::error::{Error, Result};
 use crate::engine::tokenizer::Tokenizer;
@@ -36,7 +36,7 @@ pub(super) struct HuggingFaceFolder {
 #[derive(Debug)]
 struct Shard {
     path: PathBuf,
-    map: Mmap,
+    map: Bytes,
     data_start: usize,
 }
 
@@ -78,7 +78,7 @@ impl HuggingFaceFolder {
     }
 
     fn add_shard(&mut self, path: &Path) -> Result<()> {
-        let map = map(path)?;
+        let map = Bytes::map(path)?;
         let damaged = |error| {
             Error::model(
                 path,
@@ -105,7 +105,7 @@ impl HuggingFaceFolder {
     }
 
     pub(super) fn release(&self) {
-        self.shards.iter().for_each(|shard| release(&shard.map));
+        self.shards.iter().for_each(|shard| shard.map.release());
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {

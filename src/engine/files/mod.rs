@@ -2,22 +2,24 @@
 //!
 //! Nothing here computes. Weights are handed out as the file's own bytes; who uses them decides what to make of them.
 
+pub mod builtin;
+mod bytes;
 mod gguf;
 mod hugging_face;
 mod identity;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::GgmlDType;
-use memmap2::Mmap;
 
 use super::config::ModelConfig;
 use super::error::{Error, Result};
 use super::tokenizer::Tokenizer;
-use crate::record::ModelInfo;
+use crate::hash::sha256_hex;
+use crate::record::{ModelFile, ModelInfo};
+use bytes::Bytes;
 use gguf::GgufFile;
 use hugging_face::HuggingFaceFolder;
 pub use identity::{HashMemo, NoMemo};
@@ -48,17 +50,24 @@ enum Format {
 }
 
 impl ModelFiles {
-    /// Opens a `.gguf` file or a Hugging Face folder.
+    /// Opens a `.gguf` file, a Hugging Face folder, or a built-in model ([`builtin::TARGET`], [`builtin::DRAFT`]).
     ///
     /// # Errors
     /// If there is nothing at `path`, it is damaged, or its architecture or weight types are not supported.
     pub fn open(path: &Path) -> Result<Self> {
-        let metadata = path.metadata().map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let (config, format) = if metadata.is_dir() {
+        let is_folder = || -> Result<bool> {
+            let metadata = path.metadata().map_err(|source| Error::Read { path: path.to_owned(), source })?;
+            Ok(metadata.is_dir())
+        };
+        let (config, format) = if builtin::is_builtin(path) {
+            let bytes = builtin::open(path).map_err(|problem| Error::model(path, problem))?;
+            let file = GgufFile::new(path, bytes)?;
+            (file.config()?, Format::Gguf(file))
+        } else if is_folder()? {
             let folder = HuggingFaceFolder::open(path)?;
             (folder.config()?, Format::HuggingFace(folder))
         } else {
-            let file = GgufFile::open(path)?;
+            let file = GgufFile::new(path, Bytes::map(path)?)?;
             (file.config()?, Format::Gguf(file))
         };
         config.validate().map_err(|problem| Error::model(path, problem))?;
@@ -123,7 +132,17 @@ impl ModelFiles {
             Format::Gguf(file) => ("gguf", file.name()?),
             Format::HuggingFace(_) => ("safetensors", None),
         };
-        let files = identity::hash_files(&self.file_paths(), memo)?;
+        let files = match &self.format {
+            Format::Gguf(file) => match file.embedded() {
+                Some(bytes) => vec![ModelFile {
+                    name: self.path.display().to_string(),
+                    sha256: sha256_hex(bytes),
+                    size_bytes: bytes.len() as u64,
+                }],
+                None => identity::hash_files(std::slice::from_ref(&self.path), memo)?,
+            },
+            Format::HuggingFace(folder) => identity::hash_files(&folder.file_paths(), memo)?,
+        };
         let config = &self.config;
         Ok(ModelInfo {
             sha256: identity::manifest_hash(&files),
@@ -161,13 +180,6 @@ impl ModelFiles {
         let most = counts.iter().max_by_key(|&(name, count)| (count, name));
         most.map_or_else(String::new, |(name, _)| (*name).to_owned())
     }
-
-    fn file_paths(&self) -> Vec<PathBuf> {
-        match &self.format {
-            Format::Gguf(_) => vec![self.path.clone()],
-            Format::HuggingFace(folder) => folder.file_paths(),
-        }
-    }
 }
 
 /// A size as it is stored.
@@ -202,23 +214,4 @@ pub(crate) fn dtype_name(dtype: GgmlDType) -> &'static str {
         GgmlDType::Q6K => "Q6_K",
         GgmlDType::Q8K => "Q8_K",
     }
-}
-
-/// Maps a file into memory.
-fn map(path: &Path) -> Result<Mmap> {
-    let read_error = |source| Error::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(read_error)?;
-    // SAFETY: the mapping is only read. Like every program that maps weights, this one relies on nobody truncating a
-    // model file while it is in use.
-    unsafe { Mmap::map(&file) }.map_err(read_error)
-}
-
-/// Drops the pages of a mapping from this process's memory.
-fn release(map: &Mmap) {
-    #[cfg(unix)]
-    // SAFETY: the mapping is read-only and has a file behind it, so that a dropped page is read from there when it is next
-    // touched. An error means that nothing was dropped, which costs memory alone.
-    let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
-    #[cfg(not(unix))]
-    let _ = map;
 }

@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::GgmlDType;
-use memmap2::Mmap;
 
-use super::{RawTensor, check_shape, map, release};
+use super::bytes::Bytes;
+use super::{RawTensor, check_shape};
 use crate::engine::config::{Family, ModelConfig, RopeScaling};
 use crate::engine::error::{Error, Result};
 use crate::engine::tokenizer::{Tokenizer, TokenizerParts};
@@ -28,7 +28,7 @@ const ROPE_FACTORS: &str = "rope_freqs.weight";
 pub(super) struct GgufFile {
     path: PathBuf,
     header: Header,
-    map: Mmap,
+    bytes: Bytes,
 }
 
 impl std::fmt::Debug for GgufFile {
@@ -38,15 +38,15 @@ impl std::fmt::Debug for GgufFile {
 }
 
 impl GgufFile {
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let map = map(path)?;
-        if !map.starts_with(b"GGUF") {
+    /// Reads the header of a file that lies, or is said to lie, at `path`.
+    pub(super) fn new(path: &Path, bytes: Bytes) -> Result<Self> {
+        if !bytes.starts_with(b"GGUF") {
             let problem = "not a GGUF file (it does not begin with \"GGUF\"; give a .gguf file or a Hugging Face folder)";
             return Err(Error::model(path, problem));
         }
         let header =
-            Header::parse(&map, check_architecture).map_err(|problem| Error::model(path, problem))?;
-        Ok(Self { path: path.to_owned(), header, map })
+            Header::parse(&bytes, check_architecture).map_err(|problem| Error::model(path, problem))?;
+        Ok(Self { path: path.to_owned(), header, bytes })
     }
 
     pub(super) fn name(&self) -> Result<Option<String>> {
@@ -54,7 +54,15 @@ impl GgufFile {
     }
 
     pub(super) fn release(&self) {
-        release(&self.map);
+        self.bytes.release();
+    }
+
+    /// The whole file, where it is part of the program.
+    pub(super) fn embedded(&self) -> Option<&'static [u8]> {
+        match self.bytes {
+            Bytes::Embedded(bytes) => Some(bytes),
+            Bytes::Mapped(_) => None,
+        }
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
@@ -70,7 +78,7 @@ impl GgufFile {
         let missing = || self.error(format!("tensor {name} is missing"));
         let place = gguf_name(name).and_then(|n| self.header.tensors.get(&n)).ok_or_else(missing)?;
         check_shape(name, &place.shape, shape).map_err(|problem| self.error(problem))?;
-        let bytes = &self.map[place.bytes.clone()];
+        let bytes = &self.bytes[place.bytes.clone()];
         let heads = match name {
             _ if config.family != Family::Llama => None,
             _ if name.contains(".q_proj.") => Some(config.num_heads),
@@ -149,7 +157,7 @@ impl GgufFile {
                 );
             }
             for (frequency, factor) in
-                frequencies.iter_mut().zip(self.map[place.bytes.clone()].chunks_exact(4))
+                frequencies.iter_mut().zip(self.bytes[place.bytes.clone()].chunks_exact(4))
             {
                 *frequency /= f32::from_le_bytes(factor.try_into().expect("chunks of four bytes"));
             }
