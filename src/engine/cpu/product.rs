@@ -13,7 +13,7 @@ use super::simd::{Backend, LANES, Op, Simd};
 use super::tiles::{Layout, Tiles, split_panels};
 
 /// How far ahead of its use a tile is asked for, in bytes.
-const PREFETCH_DISTANCE: usize = 8192;
+pub(super) const PREFETCH_DISTANCE: usize = 8192;
 
 /// What tiles are multiplied with.
 #[derive(Clone, Copy)]
