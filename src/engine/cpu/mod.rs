@@ -10,6 +10,8 @@
 //! Pointers and `unsafe` stay within `simd`, `pool` and the kernels of `product`, `activations` and `ops`.
 
 mod activations;
+#[doc(hidden)]
+pub mod bench;
 mod blocks;
 mod decoder;
 mod head;

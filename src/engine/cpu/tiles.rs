@@ -89,7 +89,7 @@ impl Layout {
 
 /// Zeroed memory of its own pages, large ones where the system has them: a step reads all weights once, and with small
 /// pages much of its time goes into finding where they lie.
-fn zeroed_pages(len: usize) -> MmapMut {
+pub(super) fn zeroed_pages(len: usize) -> MmapMut {
     let pages = MmapMut::map_anon(len.max(1)).expect("there is memory for the weights");
     #[cfg(target_os = "linux")]
     // A system without large pages goes on with small ones.
