@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use speclora::engine::cpu::bench::{GgmlDType, Memory, RandomLinear};
-use speclora::engine::cpu::{Backend, CpuDecoder, CpuModel};
+use speclora::engine::cpu::{CpuDecoder, CpuModel, LoadOptions};
 use speclora::engine::decoder::{Decoder, DecoderOptions, Rows};
 use speclora::engine::files::ModelFiles;
 
@@ -76,9 +76,10 @@ fn passes(criterion: &mut Criterion) {
         return;
     };
     let files = ModelFiles::open(Path::new(&path)).expect("SPECLORA_BENCH_MODEL is a model");
-    let model = CpuModel::load(&files, Backend::detect(), |_, _| ()).expect("its weights load");
+    let model = CpuModel::load(&files, LoadOptions::detect(), |_, _| ()).expect("its weights load");
     let vocab_size = model.config().vocab_size;
-    let mut decoder = model.decoder(DecoderOptions { capacity: CONTEXT + PROMPT, vocab_size, adapter: None });
+    let mut decoder =
+        model.decoder(DecoderOptions { vocab_size, ..DecoderOptions::with_capacity(CONTEXT + PROMPT) });
     let tokens: Vec<u32> = (0..PROMPT as u32).map(|index| index * 31 % vocab_size as u32).collect();
     let bytes = Throughput::Bytes(model.step_bytes() as u64);
 
