@@ -3,7 +3,7 @@
 
     pip install llama-cpp-python
     cargo build --release
-    benches/beside_llama_cpp.py --target TARGET.gguf [--draft DRAFT.gguf] --prompts examples/bench_prompts.txt
+    benches/beside_llama_cpp.py --target TARGET.gguf [--draft DRAFT.gguf] --prompts examples/coding_bench.txt
 
 Each round runs one program and then the other, so that both meet the same state of the machine; medians over rounds are
 compared. Decode speed leaves the prompt out: speclora's is (tokens - 1) / (time to last token - time to first token),
@@ -46,6 +46,11 @@ def speclora(arguments, prompts, folder):
     command += ["--num-draft-tokens", str(arguments.num_draft_tokens), "-f", prompts]
     if arguments.draft:
         command += ["--draft", arguments.draft]
+    if arguments.draft_quant:
+        command += ["--draft-quant", arguments.draft_quant]
+    # What a run stores tells the next one which tokens are frequent: each round begins without.
+    for file in Path(folder).glob("bench.db*"):
+        file.unlink()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with sqlite3.connect(f"{folder}/bench.db") as database:
         rows = database.execute(
@@ -81,6 +86,7 @@ def main():
     parser.add_argument("--limit", type=int, default=12, help="prompts taken from the beginning")
     parser.add_argument("--max-tokens", type=int, default=128)
     parser.add_argument("--num-draft-tokens", type=int, default=4)
+    parser.add_argument("--draft-quant")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--program", default=str(PROGRAM))

@@ -7,27 +7,27 @@ use super::context::Context;
 use crate::store::{Rows, Value};
 
 const INTRODUCTION: &str = "\
-speclora carries two tiny models. The target answers; the draft, a tenth of its size, guesses the next
-four tokens, and the target checks all of them in one pass. What it would not have said itself is thrown
-away: the answer is the same with and without the draft, and comes sooner where the guesses are good.
+speclora carries two tiny models. The target answers; the draft, a tenth of its size, guesses the next four
+tokens, and the target checks all of them in one pass. What it would not have said itself is thrown away: the
+answer is the same with and without the draft, and comes sooner where the guesses are good.
 
 ";
 
 const GENERAL: &str = "\
---- 1. Everyday prompts: the draft knows such text ---------------------------------------------------
+--- 1. Everyday prompts: the draft knows such text -----------------------------------------------------------
 
 ";
 
 const BENCH: &str = "
---- 2. Code and maths: the target knows them, the draft hardly does ----------------------------------
+--- 2. Code and maths: the target knows them, the draft knows little ------------------------------------------
 
 ";
 
 const NEXT: &str = "
-The draft's guesses are good on everyday prompts and poor on code and maths, where guessing costs more than
-it gains. A LoRA adapter trained on your own prompts is what mends that (bench --adapter FOLDER measures one).
+Fewer of the draft's guesses stand where it knows little, and guessing gains little or nothing there. A LoRA
+adapter that knows your prompts is what mends that: bench --adapter FOLDER measures one beside the plain draft.
 
---- 3. Every token, round and figure is a row --------------------------------------------------------
+--- 3. Every token, round and figure is a row ----------------------------------------------------------------
 
 Try:
 ";
