@@ -2,12 +2,12 @@
 //!
 //! ```console
 //! cargo bench --bench engine
-//! SPECLORA_BENCH_MODEL=model.gguf cargo bench --bench engine -- 'read|decode_step|verify_pass|prompt'
+//! ENGINE_BENCH_MODEL=model.gguf cargo bench --bench engine -- 'read|decode_step|verify_pass|prompt'
 //! ```
 //!
 //! Throughput is bytes of weights: a pass's over that of `read`, from the same run on an idle machine, is the share of
 //! the memory's bandwidth that the pass uses. `linear` needs no model: its weights are random, in the shapes and types of
-//! Qwen2.5-Coder 1.5B as Q4_K_M. The groups that need a model take the GGUF file that `SPECLORA_BENCH_MODEL` names, and
+//! Qwen2.5-Coder 1.5B as Q4_K_M. The groups that need a model take the GGUF file that `ENGINE_BENCH_MODEL` names, and
 //! are left out without one.
 
 use std::hint::black_box;
@@ -68,14 +68,14 @@ fn linear(criterion: &mut Criterion) {
 
 /// Whole passes of a model.
 fn passes(criterion: &mut Criterion) {
-    let Some(path) = std::env::var_os("SPECLORA_BENCH_MODEL") else {
+    let Some(path) = std::env::var_os("ENGINE_BENCH_MODEL") else {
         #[expect(clippy::print_stderr, reason = "a benchmark that is left out says so")]
         {
-            eprintln!("SPECLORA_BENCH_MODEL names no model: decode_step, verify_pass and prompt are skipped");
+            eprintln!("ENGINE_BENCH_MODEL names no model: decode_step, verify_pass and prompt are skipped");
         }
         return;
     };
-    let files = ModelFiles::open(Path::new(&path)).expect("SPECLORA_BENCH_MODEL is a model");
+    let files = ModelFiles::open(Path::new(&path)).expect("ENGINE_BENCH_MODEL is a model");
     let model = CpuModel::load(&files, LoadOptions::detect(), |_, _| ()).expect("its weights load");
     let vocab_size = model.config().vocab_size;
     let mut decoder =

@@ -26,6 +26,12 @@ SELECT
     (SELECT count(*) FROM run_prompts AS p WHERE p.run_id = r.id) AS num_prompts,
     ps.name AS prompt_set,
     ps.sha256 AS prompt_set_sha256,
+    v.num_tokens AS num_draft_vocabulary_tokens,
+    v.num_special AS num_special_tokens,
+    v.num_from_outputs AS num_tokens_from_outputs,
+    v.num_from_list AS num_tokens_from_list,
+    v.num_from_lowest AS num_tokens_from_lowest,
+    vb.sha256 AS draft_vocabulary_sha256,
     r.checkpoint_id,
     c.source AS adapter_source,
     b.sha256 AS adapter_sha256,
@@ -52,6 +58,8 @@ FROM runs AS r
 JOIN run_states AS s ON s.run_id = r.id
 JOIN environments AS e ON e.id = r.environment_id
 JOIN prompt_sets AS ps ON ps.id = r.prompt_set_id
+LEFT JOIN run_draft_vocabularies AS v ON v.run_id = r.id
+LEFT JOIN blobs AS vb ON vb.id = v.blob_id
 LEFT JOIN checkpoints AS c ON c.id = r.checkpoint_id
 LEFT JOIN blobs AS b ON b.id = c.adapter_blob_id
 WHERE r.id = :run_id;

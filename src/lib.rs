@@ -33,6 +33,9 @@
 //! - **round**: the draft proposes, the target verifies in one pass, the accepted tokens and one more are emitted.
 //! - **drafted**, **accepted**, **emitted**: tokens proposed; proposals that stood; tokens that entered the output.
 //! - **acceptance rate**: accepted ÷ drafted; **mean acceptance length** τ: emitted ÷ rounds.
+//! - **draft vocabulary**: the tokens that a draft may propose; their rows of the head are **kept**, those of tokens that the
+//!   text has are **met**.
+//! - **built-in pair**: the tiny target and draft that the program carries.
 //! - **run**: one execution of a command, with its settings; **generation**: one prompt, one mode, one iteration.
 //! - **checkpoint**: a stored LoRA adapter; **alias**: a name for one (`best`, `final`, `latest`).
 //! - **slot**: one place in a run's plan; **warm-up**: a generation that counts in no figure.

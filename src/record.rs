@@ -191,7 +191,7 @@ pub struct Environment {
     pub num_cpus: Option<u32>,
     /// Installed memory, in bytes.
     pub memory_bytes: Option<u64>,
-    /// What computes the forwards, with its version (`candle-cpu 0.11.1`).
+    /// What computes the forwards, with its version (`cpu-avx512`).
     pub engine: String,
     /// Version of this program.
     pub speclora_version: String,

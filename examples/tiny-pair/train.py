@@ -59,7 +59,7 @@ class Log:
     """JSON Lines, on the screen too."""
 
     def __init__(self, path: Path) -> None:
-        self.file = path.open("w", encoding="utf-8")
+        self.file = path.open("a", encoding="utf-8")
         self.start = time.monotonic()
 
     def write(self, **values: object) -> None:
@@ -90,6 +90,7 @@ def batches(
     while True:
         order = rng.permutation(len(documents))
         ids, weights = pack(documents, order, length + 1, PROMPT_WEIGHT)
+        rows = min(rows, len(ids))
         for start in range(0, len(ids) - rows + 1, rows):
             yield (
                 torch.from_numpy(ids[start : start + rows]).to(device).long(),

@@ -15,20 +15,19 @@ use crate::report::{Format, Grid};
 use crate::store::{FileStamp, Store};
 use crate::ui::{Color, Ui, Verbosity};
 
-/// Where nobody names a target it is the built-in one, and its draft is the built-in one too.
+/// Where nobody names a model, they are the built-in ones.
 fn default_to_builtin_models(spec: &mut Spec, settings: &mut [Setting]) {
+    if !builtin::ARE_THERE || spec.target.is_some() || spec.draft.is_some() {
+        return;
+    }
     let mut decide = |key: &str, field: &mut Option<String>, name: &str| {
         let setting =
             settings.iter_mut().find(|setting| setting.key == key).expect("every key has a setting");
         *field = Some(name.to_owned());
         setting.value = name.into();
     };
-    if spec.target.is_none() {
-        decide("target", &mut spec.target, builtin::TARGET);
-    }
-    if spec.draft.is_none() && spec.target.as_deref() == Some(builtin::TARGET) {
-        decide("draft", &mut spec.draft, builtin::DRAFT);
-    }
+    decide("target", &mut spec.target, builtin::TARGET);
+    decide("draft", &mut spec.draft, builtin::DRAFT);
 }
 
 /// What kernels run on: what the settings say, else the fastest that the processor has.
@@ -89,14 +88,32 @@ impl GlobalArgs {
 pub(crate) struct Context {
     pub(super) ui: Ui,
     pub(super) global: GlobalArgs,
+    /// Whether files and variables decide settings, beside flags.
+    has_settings: bool,
 }
 
 impl Context {
+    pub(super) fn new(global: GlobalArgs) -> Self {
+        Self { ui: Ui::new(global.verbosity(), global.color), global, has_settings: true }
+    }
+
+    /// The same terminal and database, and no settings but those of flags.
+    ///
+    /// # Errors
+    /// If the settings that say where the database is cannot be used.
+    pub(super) fn without_settings(&self) -> anyhow::Result<Self> {
+        let (spec, _) = self.resolve(Overrides::NONE)?;
+        let database = self.database_path(&spec)?.display().to_string();
+        let global = GlobalArgs { db: Some(database), ..self.global.clone() };
+        Ok(Self { has_settings: false, ..Self::new(global) })
+    }
+
     /// Resolves the settings from all layers, `overrides` and the global flags on top.
     pub(super) fn resolve(&self, mut overrides: Overrides) -> anyhow::Result<(Spec, Vec<Setting>)> {
         overrides.set("db", self.global.db.as_deref());
-        let (mut spec, mut settings) =
-            config::resolve(&Sources::of_process(overrides, self.global.config.clone())?)?;
+        let sources = Sources::of_process(overrides, self.global.config.clone())?;
+        let sources = if self.has_settings { sources } else { sources.flags_alone() };
+        let (mut spec, mut settings) = config::resolve(&sources)?;
         default_to_builtin_models(&mut spec, &mut settings);
         Ok((spec, settings))
     }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::UsageError;
 use super::bench::{self, BenchArgs};
 use super::context::Context;
 use crate::store::{Rows, Value};
@@ -27,7 +28,7 @@ const NEXT: &str = "
 Fewer of the draft's guesses stand where it knows little, and guessing gains little or nothing there. A LoRA
 adapter that knows your prompts is what mends that: bench --adapter FOLDER measures one beside the plain draft.
 
---- 3. Every token, round and figure is a row ----------------------------------------------------------------
+--- 3. Every prompt, round and figure is a row ---------------------------------------------------------------
 
 Try:
 ";
@@ -38,6 +39,11 @@ pub struct DemoArgs {}
 
 /// Runs the command.
 pub(crate) fn run(_: &DemoArgs, context: &Context) -> anyhow::Result<()> {
+    if context.global.format().is_some() {
+        let problem = "demo is for reading (speclora bench and speclora export write formats)";
+        return Err(UsageError(problem.to_owned()).into());
+    }
+    let context = &context.without_settings()?;
     context.ui.data(INTRODUCTION)?;
     context.ui.data(GENERAL)?;
     bench::run(&BenchArgs::of_builtin_pair("demo-general", "builtin:general"), context)?;
@@ -55,9 +61,9 @@ pub(crate) fn run(_: &DemoArgs, context: &Context) -> anyhow::Result<()> {
     let code = store.resolve_run("demo-code")?;
     let database = store.path().display();
     context.ui.data(&format!(
-        "  speclora runs show {code} --db {database}
-  sqlite3 {database} \"SELECT run_id, mode, avg_tokens_per_second, acceptance_rate FROM mode_metrics\"
-  speclora bench --db {database} -f builtin:general --num-draft-tokens 2 --skip-lora\n"
+        "  speclora runs show {code} --db '{database}'
+  sqlite3 '{database}' \"SELECT run_id, mode, avg_tokens_per_second, acceptance_rate FROM mode_metrics\"
+  speclora bench --db '{database}' --target builtin:target --draft builtin:draft -f builtin:general --skip-lora\n"
     ))?;
     Ok(())
 }

@@ -5,10 +5,8 @@ use std::path::Path;
 use clap::Args;
 
 use super::bench::adapter;
-use super::context::{Context, FileHashes, find_model};
+use super::context::{Context, FileHashes, backend, find_model};
 use crate::config::{Overrides, Spec};
-use crate::engine;
-use crate::engine::cpu::Backend;
 use crate::engine::pair::Identified;
 use crate::environment;
 use crate::record::{Origin, Setting};
@@ -39,6 +37,10 @@ pub(crate) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
             let decided = settings.iter().filter(|setting| setting.source.is_some()).count();
             let detail = format!("{decided} set, the others at their defaults");
             checks.push(("settings", Finding::Good(detail)));
+            checks.push(match backend(&spec) {
+                Ok(backend) => ("kernels", Finding::Good(backend.to_string())),
+                Err(error) => ("kernels", Finding::Bad(error.to_string())),
+            });
             checks.extend(check_files(&spec, &settings, context)?);
         }
     }
@@ -113,17 +115,17 @@ fn check_adapter(
 }
 
 fn program() -> Finding {
-    let environment = environment::collect(&engine::name(Backend::detect()));
+    let environment = environment::collect("");
     let commit = match (&environment.git_commit, environment.git_dirty) {
         (Some(commit), Some(true)) => format!(", commit {commit} with changes"),
         (Some(commit), _) => format!(", commit {commit}"),
         (None, _) => String::new(),
     };
-    Finding::Good(format!("speclora {}{commit}, engine {}", environment.speclora_version, environment.engine))
+    Finding::Good(format!("speclora {}{commit}", environment.speclora_version))
 }
 
 fn machine() -> Finding {
-    let environment = environment::collect(&engine::name(Backend::detect()));
+    let environment = environment::collect("");
     let cpu = environment.cpu_model.unwrap_or_else(|| "unknown processor".to_owned());
     let memory = match environment.memory_bytes {
         None => "an unknown amount".to_owned(),

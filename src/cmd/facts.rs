@@ -58,6 +58,16 @@ impl Facts {
         let prompts = format!("{} of {}", stored("num_prompts"), text("prompt_set").unwrap_or_default());
         let hash = text("prompt_set_sha256").unwrap_or_default();
         let adapter = text("checkpoint_id").map(|id| format!("checkpoint {id}"));
+        let vocabulary = text("num_draft_vocabulary_tokens").map(|num_tokens| {
+            let from = |key: &str| stored(&format!("num_{key}"));
+            format!(
+                "{num_tokens} tokens: {} special, {} from stored outputs, {} from the list of frequent ones, {} lowest ids",
+                from("special_tokens"),
+                from("tokens_from_outputs"),
+                from("tokens_from_list"),
+                from("tokens_from_lowest"),
+            )
+        });
         let machines = stored("num_environments");
         let processors = text("num_cpus").map(|count| format!("{count} processors"));
         let memory = self.get("memory_bytes").as_f64().map(|bytes| format!("{:.1} GB", bytes / 1e9));
@@ -74,6 +84,7 @@ impl Facts {
             ("Ended", text("ended_at")),
             ("Generations", joined(&[Some(generations), failed], ", ")),
             ("Prompts", Some(format!("{prompts} (SHA-256 {})", hash.get(..HASH_DIGITS).unwrap_or(&hash)))),
+            ("Draft vocabulary", vocabulary),
             ("Adapter", joined(&[adapter, text("adapter_source")], ", ")),
             ("Tags", tags_line(&self.tags())),
             ("Notes", text("notes")),

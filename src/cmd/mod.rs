@@ -19,7 +19,7 @@ pub mod runs;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
-use crate::ui::{OutputError, Ui};
+use crate::ui::OutputError;
 use context::Context;
 pub use context::GlobalArgs;
 
@@ -40,7 +40,7 @@ struct Interrupted(String);
 
 /// Runs a command with what every command is given, and says how it ended.
 pub(crate) fn run(global: GlobalArgs, command: impl FnOnce(&Context) -> anyhow::Result<()>) -> ExitCode {
-    let context = Context { ui: Ui::new(global.verbosity(), global.color), global };
+    let context = Context::new(global);
     match command(&context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

@@ -106,7 +106,7 @@ impl Kind {
             Self::Number { min, max } => format!("a number between {min} and {max}"),
             Self::Fraction => "a number above 0 and at most 1".to_owned(),
             Self::Switch => "true or false".to_owned(),
-            Self::Choice(words) => words.join(" or "),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::VocabularySize => {
                 format!("auto, full, or a whole number between 1 and {MAX_VOCABULARY_SIZE}")
             }

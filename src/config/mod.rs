@@ -65,6 +65,17 @@ impl Sources<'_> {
             read: &|path| std::fs::read_to_string(path),
         })
     }
+
+    /// The flags alone, without files and variables.
+    pub fn flags_alone(self) -> Self {
+        Self {
+            config_file: None,
+            variables: BTreeMap::new(),
+            user_file: None,
+            read: &|_| Err(io::ErrorKind::NotFound.into()),
+            ..self
+        }
+    }
 }
 
 /// Resolves all layers into a [`Spec`] and one [`Setting`] a key, in the order of [`KEYS`].

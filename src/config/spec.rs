@@ -27,9 +27,9 @@ macro_rules! settings {
 }
 
 settings! {
-    /// Model whose output is wanted: a path, or a name in `models`; `builtin:target` if absent.
+    /// Model whose output is wanted: a path, or a name in `models`; built-in if no model is named.
     target: Option<String>, Kind::NameOrPath, None;
-    /// Small model that proposes tokens: a path, or a name in `models`; that of the built-in target if absent.
+    /// Small model that proposes tokens: a path, or a name in `models`; built-in if no model is named.
     draft: Option<String>, Kind::NameOrPath, None;
     /// Folder in which the names of models are looked up.
     models: PathBuf, Kind::Path, Some(r#""~/.cache/speclora/models""#);

@@ -55,10 +55,13 @@ impl<'a> Logits<'a> {
 
 /// A model at work on one sequence: weights it shares with others, and a key-value cache of its own.
 ///
-/// The logits of a position depend on the tokens up to it alone; those of a draft over a part of the vocabulary, on all
-/// that it read since it was last empty. A token that may not be proposed has the logit −∞. For passes of at most [`MAX_EXACT_ROWS`] tokens they
-/// do so to the last bit, however the tokens were cut into passes: that is what makes greedy speculative output equal
+/// The logits of a position depend on the tokens up to it alone. For passes of at most [`MAX_EXACT_ROWS`] tokens they do
+/// so to the last bit, however the tokens were cut into passes: that is what makes greedy speculative output equal
 /// target-only output byte for byte.
+///
+/// A draft may have a head over a part of the vocabulary. It gives the logit −∞ to tokens that it neither has nor met, and
+/// it met all that it read since it was last empty, tokens that were cut off among them. Where it has a logit, that one is
+/// as above.
 pub trait Decoder {
     /// Number of logits per position.
     fn vocab_size(&self) -> usize;
@@ -84,7 +87,7 @@ pub trait Decoder {
     /// decoder was not asked to keep them ([`DecoderOptions::hidden_layers`]).
     fn hidden_states(&self, layer: usize) -> Option<&[f32]>;
 
-    /// Forgets every position from `len` on.
+    /// Forgets every position from `len` on. What a head over a part of the vocabulary met, it forgets with the last one.
     ///
     /// # Panics
     /// If `len` is greater than [`Decoder::len`].

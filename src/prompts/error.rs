@@ -13,6 +13,12 @@ pub enum PromptError {
         /// Why.
         source: io::Error,
     },
+    /// A file that the program does not carry.
+    #[error("there is no prompt file {name} (builtin:general, builtin:bench and builtin:train are there)")]
+    NoBuiltin {
+        /// What was asked for.
+        name: String,
+    },
     /// A file without a prompt.
     #[error("no prompts in {place} ({num_blank} blank lines and {num_comments} comment lines skipped)")]
     Empty {

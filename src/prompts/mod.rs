@@ -50,6 +50,9 @@ pub fn read(input: Input<'_>, stdin: impl Read) -> Result<PromptSet, PromptError
             if let Some((name, text)) = builtin(path) {
                 return Ok(distinct(name, parse::bytes(name, text.as_bytes(), None)?));
             }
+            if let Some(name) = path.to_str().filter(|path| path.starts_with("builtin:")) {
+                return Err(PromptError::NoBuiltin { name: name.to_owned() });
+            }
             let is_stdin = path == Path::new("-");
             let place = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
             let bytes = read_bytes(path, stdin)
@@ -168,9 +171,28 @@ mod tests {
 
     #[test]
     fn example_prompts_are_many_and_distinct() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bench_prompts.txt");
-        let set = read(Input::File(&path), io::empty()).unwrap();
-        assert!(set.prompts.len() >= 32);
-        assert_eq!(set.num_duplicates, 0);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let example = |name: &str, least: usize| {
+            let set = read(Input::File(&folder.join(name)), io::empty()).unwrap();
+            assert!(set.prompts.len() >= least && set.num_duplicates == 0, "{name}");
+            set.prompts.into_iter().map(|prompt| prompt.text).collect::<HashSet<_>>()
+        };
+        example("coding_bench.txt", 32);
+        example("general_prompts.txt", 32);
+        for (train, bench) in
+            [("train_prompts.txt", "bench_prompts.txt"), ("tickets_train.txt", "tickets_bench.txt")]
+        {
+            assert!(example(train, 90).is_disjoint(&example(bench, 32)), "{bench} is unseen");
+        }
+    }
+
+    #[test]
+    fn builtin_prompts_are_those_of_the_examples() {
+        for (name, file) in [("general", "general"), ("bench", "bench"), ("train", "train")] {
+            let set = read(Input::File(Path::new(&format!("builtin:{name}"))), io::empty()).unwrap();
+            assert_eq!(set.source.name, format!("{file}_prompts.txt"));
+        }
+        let error = read(Input::File(Path::new("builtin:code")), io::empty()).unwrap_err().to_string();
+        assert!(error.contains("builtin:code") && error.contains("builtin:train"), "{error}");
     }
 }

@@ -12,11 +12,16 @@ use crate::record::{DraftVocabulary, RunId};
 const MAX_OUTPUTS: u32 = 4_000;
 
 impl Store {
-    /// Counts the tokens of the newest stored outputs of targets with this tokenizer; runs in the trash do not count.
+    /// Counts the tokens of the newest stored outputs of targets with this tokenizer. Runs of this very prompt set do not
+    /// count, since a draft must not know the answers beforehand, nor do runs in the trash.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn count_output_tokens(&self, tokenizer_sha256: &str) -> Result<HashMap<u32, u64>> {
+    pub fn count_output_tokens(
+        &self,
+        tokenizer_sha256: &str,
+        prompt_set_sha256: &str,
+    ) -> Result<HashMap<u32, u64>> {
         self.read(|connection| {
             let mut statement = connection.prepare(
                 "SELECT g.output_tokens
@@ -27,12 +32,19 @@ impl Store {
                         FROM runs AS r
                         JOIN run_models AS rm ON rm.run_id = r.id AND rm.role = 'target'
                         JOIN models AS m ON m.id = rm.model_id
-                        WHERE m.tokenizer_sha256 = :tokenizer_sha256 AND r.deleted_at_ms IS NULL
+                        JOIN prompt_sets AS ps ON ps.id = r.prompt_set_id
+                        WHERE m.tokenizer_sha256 = :tokenizer_sha256
+                            AND ps.sha256 <> :prompt_set_sha256
+                            AND r.deleted_at_ms IS NULL
                     )
                 ORDER BY g.id DESC
                 LIMIT :limit",
             )?;
-            let parameters = named_params! { ":tokenizer_sha256": tokenizer_sha256, ":limit": MAX_OUTPUTS };
+            let parameters = named_params! {
+                ":tokenizer_sha256": tokenizer_sha256,
+                ":prompt_set_sha256": prompt_set_sha256,
+                ":limit": MAX_OUTPUTS,
+            };
             let mut rows = statement.query(parameters)?;
             let mut counts = HashMap::new();
             while let Some(row) = rows.next()? {
@@ -105,12 +117,17 @@ mod tests {
         let (_folder, mut store) = sample::store();
         sample::fill(&mut store);
         let tokenizer: String = sample::value(&store, "SELECT tokenizer_sha256 FROM models LIMIT 1");
-        let counts = store.count_output_tokens(&tokenizer).unwrap();
-        let num_tokens: i64 = sample::value(&store, "SELECT sum(total_tokens) FROM generations");
-        assert_eq!(counts.values().sum::<u64>(), num_tokens as u64);
-        assert!(store.count_output_tokens(&"0".repeat(64)).unwrap().is_empty());
+        let prompts: String = sample::value(&store, "SELECT sha256 FROM prompt_sets");
+        let (other, num_tokens) = ("0".repeat(64), "SELECT sum(total_tokens) FROM generations");
+        let counted = |store: &Store, tokenizer: &str, prompts: &str| -> u64 {
+            store.count_output_tokens(tokenizer, prompts).unwrap().values().sum()
+        };
+        let num_tokens: i64 = sample::value(&store, num_tokens);
+        assert_eq!(counted(&store, &tokenizer, &other), num_tokens as u64);
+        assert_eq!(counted(&store, &tokenizer, &prompts), 0, "answers to the same prompts do not count");
+        assert_eq!(counted(&store, &other, &other), 0);
         store.connection.execute("UPDATE runs SET deleted_at_ms = 1", []).unwrap();
-        assert!(store.count_output_tokens(&tokenizer).unwrap().is_empty());
+        assert_eq!(counted(&store, &tokenizer, &other), 0);
     }
 
     #[test]

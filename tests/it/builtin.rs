@@ -26,17 +26,26 @@ fn demo_works_in_an_empty_folder_and_leaves_runs_to_query() {
     let commands: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("  speclora ")).collect();
     assert_eq!(commands.len(), 2, "{shown}");
     for command in commands {
-        workspace.succeed(&command.split_whitespace().collect::<Vec<_>>());
+        workspace
+            .succeed(&command.split_whitespace().map(|word| word.trim_matches('\'')).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn demo_goes_its_own_way_whatever_the_settings_say() {
+    let workspace = Workspace::new();
+    workspace.write("speclora.toml", "raw = true\nlimit = 1\ntemperature = 1.0\ntarget = \"none.gguf\"\n");
+    let shown = workspace.succeed(&["demo"]);
+    assert!(shown.contains("Lossless: 36 of 36 prompts"), "{shown}");
+    let outcome = workspace.run(&["demo", "--json"]);
+    assert!(outcome.code == Some(2) && outcome.stdout.is_empty(), "{}", outcome.stdout);
 }
 
 #[test]
 fn greedy_output_of_the_builtin_pair_is_the_same_for_every_number_of_draft_tokens_and_threads() {
     let workspace = Workspace::new();
-    for num_draft_tokens in
-        ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"]
-    {
-        let threads = if num_draft_tokens.len() == 1 { "1" } else { "2" };
+    let numbers = ["1", "2", "3", "5", "8", "16"];
+    for (num_draft_tokens, threads) in numbers.into_iter().flat_map(|number| [(number, "1"), (number, "2")]) {
         let more = ["--num-draft-tokens", num_draft_tokens, "--threads", threads, "--limit", "24"];
         let bench = ["bench", "-f", "builtin:general", "-m", "128", "--skip-lora", "--warmup", "0"];
         workspace.succeed(&[&bench[..], &more].concat());
@@ -47,7 +56,7 @@ fn greedy_output_of_the_builtin_pair_is_the_same_for_every_number_of_draft_token
     );
     assert_eq!(outputs, 1);
     let generations: i64 = workspace.value("SELECT count(*) FROM generations");
-    assert_eq!(generations, 16 * 2 * 24);
+    assert_eq!(generations, 12 * 2 * 24);
 }
 
 #[test]

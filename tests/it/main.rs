@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+#[cfg(feature = "builtin-models")]
 mod builtin;
 mod chat;
 mod config;

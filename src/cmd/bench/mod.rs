@@ -23,7 +23,7 @@ use job::Ended;
 /// Arguments of `speclora bench`.
 #[derive(Debug, Default, Args)]
 pub struct BenchArgs {
-    /// Prompts, one a line (or .jsonl, .csv with a prompt column; - for standard input; builtin:general, builtin:bench)
+    /// Prompts, one a line (or .jsonl, .csv with a prompt column; - for standard input; builtin:general, builtin:bench, builtin:train)
     #[arg(short = 'f', long, value_name = "FILE")]
     prompts_file: Option<PathBuf>,
     /// A prompt; may be given more than once
@@ -42,7 +42,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     warmup: Option<String>,
 
-    /// Model whose output is wanted: a .gguf file, a Hugging Face folder, or a name in the folder of models
+    /// Model whose output is wanted: a .gguf file, a Hugging Face folder, a name in the folder of models, or builtin:target
+    /// [default: the built-in pair]
     #[arg(long, value_name = "MODEL", help_heading = "Models")]
     target: Option<String>,
     /// Small model that proposes tokens
@@ -57,7 +58,7 @@ pub struct BenchArgs {
     /// Threads that compute [default: the physical cores]
     #[arg(long, value_name = "N", help_heading = "Models", allow_negative_numbers = true)]
     threads: Option<String>,
-    /// Instruction set of the kernels: avx512, avx2, neon or scalar [default: the fastest]
+    /// Instruction set of the kernels: avx512, avx2, neon, or scalar for any processor [default: the fastest]
     #[arg(long, value_name = "NAME", help_heading = "Models")]
     simd: Option<String>,
 
@@ -119,7 +120,7 @@ pub struct BenchArgs {
 }
 
 impl BenchArgs {
-    /// A bench of the built-in pair over a built-in prompt file, whatever the settings name.
+    /// A bench of the built-in pair over a built-in prompt file.
     pub(super) fn of_builtin_pair(name: &str, prompts_file: &str) -> Self {
         Self {
             prompts_file: Some(prompts_file.into()),

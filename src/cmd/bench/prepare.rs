@@ -18,12 +18,17 @@ use crate::engine::pair::Identified;
 use crate::engine::{self, vocabulary};
 use crate::environment;
 use crate::prompts::{self, Input, PromptSet};
-use crate::record::{DraftVocabulary, Mode, NewRun, Prompt, Role, RunKind, RunModel, Setting, Slot};
+use crate::record::{DraftVocabulary, Mode, NewRun, Origin, Prompt, Role, RunKind, RunModel, Setting, Slot};
 use crate::store::Store;
 
 /// Prepares a new run.
 pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
     let (spec, mut settings) = context.resolve(args.overrides())?;
+    let is_named =
+        settings.iter().any(|setting| setting.key == "target" && setting.origin != Origin::Default);
+    if !is_named && spec.target.is_some() {
+        context.ui.note("no model is named: this is the built-in pair");
+    }
     let tags = parse_tags(&args.tags)?;
     let PromptSet { prompts, source, num_duplicates } = read_prompts(args)?;
     if num_duplicates > 0 {
@@ -34,8 +39,9 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     if let Some(output) = &args.output {
         check_output(output, args, &paths, &spec, context)?;
     }
-    // A plan that nobody can mean is refused before models are read.
+    // A plan that nobody can mean, or this processor cannot carry out, is refused before models are read.
     slots(&spec, prompts.len())?;
+    let backend = backend(&spec)?;
 
     let mut database = Database::find(context.database_path(&spec)?)?;
     let mut hashes = FileHashes::new(database.store(), &context.ui);
@@ -53,12 +59,9 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     if spec.threads.is_none() {
         decide(&mut settings, "threads", environment::num_physical_cores().into(), "physical cores");
     }
-    let draft_vocabulary = draft_vocabulary(&spec, &models, database.store().as_deref())?;
-    if models.draft.is_some() {
-        decide_vocabulary(&mut settings, draft_vocabulary.as_ref());
-    }
+    let store = database.store();
+    let draft_vocabulary = draft_vocabulary(&spec, &models, &source.sha256, store.as_deref())?;
     let spec = Spec::from_settings(&settings)?;
-    let backend = backend(&spec)?;
     let slots = slots(&spec, prompts.len())?;
     let new_run = NewRun {
         kind: RunKind::Bench,
@@ -160,8 +163,9 @@ struct ModelPaths {
 
 impl ModelPaths {
     fn find(spec: &Spec) -> anyhow::Result<Self> {
-        let target = spec.target.as_deref().expect("a target that nobody names is the built-in one");
-        let target = find_model(target, spec)?;
+        let no_target =
+            || UsageError("no target model (give --target, or set target in speclora.toml)".to_owned());
+        let target = find_model(spec.target.as_deref().ok_or_else(no_target)?, spec)?;
         let needs_draft = spec.modes.iter().any(|mode| mode.is_speculative());
         let no_draft = || {
             let problem =
@@ -211,38 +215,29 @@ fn run_models(models: &Models) -> anyhow::Result<Vec<RunModel>> {
 fn draft_vocabulary(
     spec: &Spec,
     models: &Models,
+    prompt_set_sha256: &str,
     store: Option<&Store>,
 ) -> anyhow::Result<Option<DraftVocabulary>> {
-    let tokenizer = &models.target.tokenizer;
+    let Models { target, draft: Some(draft) } = models else {
+        return Ok(None);
+    };
+    let tokenizer = &target.tokenizer;
+    // A head may have fewer rows than the tokenizer has ids.
+    let heads = [target, draft].map(|model| model.files.config().vocab_size);
+    let vocab_size = heads.into_iter().fold(tokenizer.vocab_size(), usize::min);
     let size = match spec.draft_vocab {
         VocabularySize::Named(NamedSize::Full) => None,
-        VocabularySize::Named(NamedSize::Auto) => vocabulary::auto_size(tokenizer.vocab_size()),
+        VocabularySize::Named(NamedSize::Auto) => vocabulary::auto_size(vocab_size),
         VocabularySize::Tokens(size) => Some(size as usize),
     };
-    let (Some(size), Some(draft)) = (size, &models.draft) else {
+    let Some(size) = size else {
         return Ok(None);
     };
     let counts = match store {
-        Some(store) => store.count_output_tokens(&models.target.info.tokenizer_sha256)?,
+        Some(store) => store.count_output_tokens(&target.info.tokenizer_sha256, prompt_set_sha256)?,
         None => vocabulary::TokenCounts::new(),
     };
-    // A head may have fewer rows than the tokenizer has ids.
-    let vocab_size = tokenizer.vocab_size().min(draft.files.config().vocab_size);
     Ok(vocabulary::choose(tokenizer, vocab_size, &counts, size))
-}
-
-/// Says in the settings what the draft proposes from.
-fn decide_vocabulary(settings: &mut [Setting], vocabulary: Option<&DraftVocabulary>) {
-    let Some(vocabulary) = vocabulary else {
-        return decide(settings, "draft_vocab", "full".into(), "the whole vocabulary");
-    };
-    let DraftVocabulary { tokens, num_special, num_from_outputs, num_from_list, num_from_lowest } =
-        vocabulary;
-    let source = format!(
-        "{num_special} special, {num_from_outputs} from stored outputs, {num_from_list} from the list of frequent \
-         tokens, {num_from_lowest} lowest ids"
-    );
-    decide(settings, "draft_vocab", tokens.len().into(), &source);
 }
 
 /// Goes on without the mode that needs an adapter.

@@ -79,10 +79,18 @@ fn rotary_tables(frequencies: &[f32], capacity: usize) -> (Vec<f32>, Vec<f32>) {
 
 impl CpuDecoder {
     /// A decoder with a cache of its own.
+    ///
+    /// # Panics
+    /// If it is to keep hidden states of a layer that the model does not have.
     pub(super) fn new(model: &CpuModel, options: DecoderOptions) -> Self {
         let weights = Arc::clone(&model.weights);
         let config = &weights.config;
         let DecoderOptions { capacity, vocab_size, adapter, hidden_layers } = options;
+        let num_layers = config.num_layers;
+        assert!(
+            hidden_layers.iter().all(|&layer| layer < num_layers),
+            "hidden states are of {num_layers} layers"
+        );
         let vocab_size = vocab_size.min(config.vocab_size);
         let cache = |_| LayerCache::new(config.num_kv_heads, capacity, config.head_dim);
         let loras = adapter.iter().flat_map(|adapter| &adapter.layers);

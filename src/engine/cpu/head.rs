@@ -9,6 +9,7 @@ use super::rows::{converted, put_row, selected};
 use super::simd::Backend;
 use super::tiles::Tiles;
 use crate::engine::decoder::Logits;
+use crate::engine::error::{Error, Result};
 
 /// The rows of a head, to be shared by any number of decoders.
 #[derive(Debug)]
@@ -34,10 +35,36 @@ impl HeadWeights {
         Self::Whole(Linear { tiles, bias: None })
     }
 
-    /// The rows of `tokens`, each of which is in the vocabulary and comes once, as `dtype`.
-    pub(super) fn part(source: &Arc<Tiles>, tokens: &[u32], dtype: GgmlDType) -> Self {
+    /// The rows of `tokens`, as `dtype`.
+    ///
+    /// # Errors
+    /// If there are none, one comes twice, or one has no row.
+    pub(super) fn part(source: &Arc<Tiles>, tokens: &[u32], dtype: GgmlDType) -> Result<Self> {
+        let vocab_size = source.num_rows();
+        let mut is_taken = vec![false; vocab_size];
+        for &token in tokens {
+            match is_taken.get_mut(token as usize) {
+                None => return Err(Error::TokenOutOfRange { token, vocab_size }),
+                Some(true) => return Err(Error::Mismatch(format!("token {token} is twice in a vocabulary"))),
+                Some(is_taken) => *is_taken = true,
+            }
+        }
+        if tokens.is_empty() {
+            return Err(Error::Mismatch("a vocabulary has no tokens".to_owned()));
+        }
         let kept = Linear { tiles: Arc::new(selected(source, tokens, dtype)), bias: None };
-        Self::Part { tokens: tokens.to_vec(), kept, source: Arc::clone(source) }
+        Ok(Self::Part { tokens: tokens.to_vec(), kept, source: Arc::clone(source) })
+    }
+
+    /// The rows of other tokens, in the type that these have.
+    ///
+    /// # Errors
+    /// As [`Self::part`].
+    pub(super) fn with_vocabulary(&self, tokens: &[u32]) -> Result<Self> {
+        match self {
+            Self::Whole(linear) => Self::part(&linear.tiles, tokens, linear.tiles.dtype()),
+            Self::Part { kept, source, .. } => Self::part(source, tokens, kept.tiles.dtype()),
+        }
     }
 
     /// Bytes that a step reads.
@@ -79,8 +106,8 @@ impl Head {
             HeadWeights::Part { tokens, kept, source } => {
                 let mut has_row = vec![false; source.num_rows()];
                 tokens.iter().for_each(|&token| has_row[token as usize] = true);
-                // A text has no more tokens to be met than positions, however often it is cut and goes on elsewhere:
-                // what is cut off was proposed, and so has a row.
+                // A text has no more tokens to be met than positions: what speculation cuts off was proposed, and so has a
+                // row. Whoever cuts off more has no rows for what comes when the room is used up.
                 let room = capacity.min(source.num_rows() - tokens.len());
                 (Tiles::with_room(kept.tiles.dtype(), room, source.width()), has_row)
             }
@@ -104,7 +131,9 @@ impl Head {
         let Met { tokens: met, rows, has_row } = &mut self.met;
         let rows = Arc::get_mut(&mut rows.tiles).expect("nobody shares the rows that were met");
         for &token in tokens {
-            if !has_row[token as usize] && rows.has_room() {
+            // Rows beyond the vocabulary are padding.
+            let is_new = (token as usize) < self.vocab_size && !has_row[token as usize];
+            if is_new && rows.has_room() {
                 has_row[token as usize] = true;
                 met.push(token);
                 let dtype = rows.dtype();

@@ -56,8 +56,6 @@ pub(super) struct Weights {
     pub(super) embedding: Arc<Tiles>,
     pub(super) layers: Vec<Layer>,
     pub(super) norm: Vec<f32>,
-    /// All rows of the head, as the files have them.
-    head: Arc<Tiles>,
 }
 
 #[derive(Debug)]
@@ -80,7 +78,8 @@ impl CpuModel {
     /// Packs the weights; `on_layer` is told of each block that is done, out of all.
     ///
     /// # Errors
-    /// If a tensor is missing or has another shape than the configuration says, or a token of the vocabulary has no row.
+    /// If a tensor is missing or has another shape than the configuration says, or the vocabulary is not one (see
+    /// [`Self::with_vocabulary`]).
     pub fn load(
         files: &ModelFiles,
         options: LoadOptions,
@@ -103,20 +102,21 @@ impl CpuModel {
             layer
         });
         let layers = layers.collect::<Result<_>>()?;
-        let weights = Weights { config, backend: options.backend, embedding, layers, norm, head };
-        let head = Arc::new(head_weights(&weights, options)?);
-        Ok(Self { weights: Arc::new(weights), head })
+        let dtype = options.dtype(&head);
+        let head = match options.vocabulary {
+            Some(tokens) => HeadWeights::part(&head, tokens, dtype)?,
+            None => HeadWeights::whole(&head, dtype),
+        };
+        let weights = Weights { config, backend: options.backend, embedding, layers, norm };
+        Ok(Self { weights: Arc::new(weights), head: Arc::new(head) })
     }
 
     /// The same model with the head's rows of these tokens alone.
     ///
     /// # Errors
-    /// If one of them has no row.
+    /// If there are none, one comes twice, or one has no row.
     pub fn with_vocabulary(&self, tokens: &[u32]) -> Result<Self> {
-        let options =
-            LoadOptions { backend: self.weights.backend, quantization: None, vocabulary: Some(tokens) };
-        let head = Arc::new(head_weights(&self.weights, options)?);
-        Ok(Self { weights: Arc::clone(&self.weights), head })
+        Ok(Self { weights: Arc::clone(&self.weights), head: Arc::new(self.head.with_vocabulary(tokens)?) })
     }
 
     /// A decoder with a cache of its own.
@@ -133,18 +133,6 @@ impl CpuModel {
     pub fn step_bytes(&self) -> usize {
         let linears = self.weights.layers.iter().flat_map(|layer| &layer.linears);
         linears.map(|linear| linear.tiles.size_bytes()).sum::<usize>() + self.head.size_bytes()
-    }
-}
-
-fn head_weights(weights: &Weights, options: LoadOptions) -> Result<HeadWeights> {
-    let (source, dtype) = (&weights.head, options.dtype(&weights.head));
-    let Some(tokens) = options.vocabulary else {
-        return Ok(HeadWeights::whole(source, dtype));
-    };
-    let vocab_size = source.num_rows();
-    match tokens.iter().find(|&&token| token as usize >= vocab_size) {
-        Some(&token) => Err(Error::TokenOutOfRange { token, vocab_size }),
-        None => Ok(HeadWeights::part(source, tokens, dtype)),
     }
 }
 

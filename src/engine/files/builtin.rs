@@ -9,6 +9,9 @@ pub const TARGET: &str = "builtin:target";
 /// The target's draft.
 pub const DRAFT: &str = "builtin:draft";
 
+/// Whether the program was built with them.
+pub const ARE_THERE: bool = cfg!(feature = "builtin-models");
+
 /// Whether a name or path means a built-in model, or would if there were one.
 pub fn is_builtin(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.starts_with("builtin:"))
