@@ -73,7 +73,7 @@ settings! {
     /// Threads that compute; the physical cores if absent.
     threads: Option<u32>, Kind::Integer { min: 1, max: 1024 }, None;
     /// Instruction set of the kernels; the fastest that the processor has if absent.
-    simd: Option<String>, Kind::Choice(&["avx512", "avx2", "neon", "scalar"]), None;
+    simd: Option<String>, Kind::Choice(&["avx512", "avxvnni", "avx2", "neon", "scalar"]), None;
     /// Database file; the nearest `speclora.db` in this folder or a parent if absent.
     db: Option<PathBuf>, Kind::Path, None;
 }

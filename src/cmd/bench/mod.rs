@@ -58,7 +58,7 @@ pub struct BenchArgs {
     /// Threads that compute [default: the physical cores]
     #[arg(long, value_name = "N", help_heading = "Models", allow_negative_numbers = true)]
     threads: Option<String>,
-    /// Instruction set of the kernels: avx512, avx2, neon, or scalar for any processor [default: the fastest]
+    /// Instruction set of the kernels: avx512, avxvnni, avx2, neon, or scalar for any processor [default: the fastest]
     #[arg(long, value_name = "NAME", help_heading = "Models")]
     simd: Option<String>,
 

@@ -4,10 +4,10 @@
 //! and every position's logits are the same to the last bit, however tokens are cut into passes, on any number of threads
 //! and on any backend.
 //!
-//! [`simd`] has the vectors that kernels are written in, [`tiles`], [`rows`] and [`blocks`] the weights, [`activations`]
-//! and [`product`] what they are multiplied with and how, [`ops`] everything between the products, [`head`] what comes
-//! after them, [`pool`] the threads.
-//! Pointers and `unsafe` stay within `simd`, `pool` and the kernels of `product`, `activations` and `ops`.
+//! [`simd`] has the vectors that kernels are written in; [`model`] reads weights into [`tiles`], with [`blocks`] and [`rows`];
+//! [`linear`] multiplies them ([`product`]) with [`activations`]; [`decoder`] puts layers together, with [`ops`] between the
+//! products, a [`kv_cache`] and a [`head`]; [`pool`] has the threads. Every pointer and every `unsafe` is in `simd`, `pool`, the
+//! kernels of `product`, `activations` and `ops`, and where `decoder` shares rows out to threads; [`bench`] has its own.
 
 mod activations;
 #[doc(hidden)]

@@ -1,11 +1,11 @@
-//! AVX2 with FMA: two registers a vector.
+//! AVX2 with FMA: two registers a vector. With AVX-VNNI, where four products are one instruction.
 
 use core::arch::x86_64::*;
 
 use super::{Op, Simd};
 
 /// Lanes in pairs of 256-bit registers: 0 to 7, and 8 to 15.
-struct Avx2;
+struct Avx2<const VNNI: bool>;
 
 /// Runs a kernel compiled for these instructions.
 ///
@@ -14,7 +14,17 @@ struct Avx2;
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn run<O: Op>(op: O) -> O::Output {
     // SAFETY: as the caller vouches.
-    unsafe { op.run::<Avx2>() }
+    unsafe { op.run::<Avx2<false>>() }
+}
+
+/// Runs a kernel compiled for these instructions.
+///
+/// # Safety
+/// The processor has them.
+#[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+pub(super) unsafe fn run_vnni<O: Op>(op: O) -> O::Output {
+    // SAFETY: as the caller vouches.
+    unsafe { op.run::<Avx2<true>>() }
 }
 
 #[derive(Clone, Copy)]
@@ -35,10 +45,13 @@ unsafe fn to_ints(a: Floats) -> Ints {
     unsafe { Ints(_mm256_cvtps_epi32(a.0), _mm256_cvtps_epi32(a.1)) }
 }
 
-/// acc + Σ w·a over four bytes; no sum of two products may leave 16 bits.
+/// acc + Σ w·a over four bytes; without VNNI, no sum of two products may leave 16 bits.
 #[inline(always)]
-unsafe fn dot_quads(acc: __m256i, weights: __m256i, activations: __m256i) -> __m256i {
+unsafe fn dot_quads<const VNNI: bool>(acc: __m256i, weights: __m256i, activations: __m256i) -> __m256i {
     unsafe {
+        if VNNI {
+            return _mm256_dpbusd_avx_epi32(acc, weights, activations);
+        }
         let pairs = _mm256_maddubs_epi16(weights, activations);
         _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
     }
@@ -56,11 +69,11 @@ unsafe fn spread_bits(bits: u32) -> __m256i {
     }
 }
 
-impl Simd for Avx2 {
+impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type Floats = Floats;
     type Ints = Ints;
     type Bytes = Ints;
-    const COLUMNS: usize = 3;
+    const COLUMNS: usize = if VNNI { 5 } else { 3 };
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Floats {
@@ -244,13 +257,17 @@ impl Simd for Avx2 {
     unsafe fn dot(acc: Ints, weights: Ints, activations: *const i8) -> Ints {
         unsafe {
             let activations = _mm256_set1_epi32(activations.cast::<i32>().read_unaligned());
-            Ints(dot_quads(acc.0, weights.0, activations), dot_quads(acc.1, weights.1, activations))
+            let low = dot_quads::<VNNI>(acc.0, weights.0, activations);
+            Ints(low, dot_quads::<VNNI>(acc.1, weights.1, activations))
         }
     }
     #[inline(always)]
     unsafe fn dot_wide(acc: Ints, weights: Ints, activations: *const i8) -> Ints {
         // Two products of 255 leave 16 bits, so the top bit goes apart: w = (w & 127) + (w & 128).
         unsafe {
+            if VNNI {
+                return Self::dot(acc, weights, activations);
+            }
             let acc = Self::dot(acc, mask_bytes(weights, 127), activations);
             Self::dot(acc, mask_bytes(weights, -128), activations)
         }

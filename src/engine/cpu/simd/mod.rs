@@ -124,6 +124,9 @@ pub enum Backend {
     /// AVX-512 with VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// AVX2 with FMA and VNNI.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
     /// AVX2 with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -139,6 +142,8 @@ impl Backend {
     pub const ALL: &'static [Self] = &[
         #[cfg(target_arch = "x86_64")]
         Self::Avx512,
+        #[cfg(target_arch = "x86_64")]
+        Self::AvxVnni,
         #[cfg(target_arch = "x86_64")]
         Self::Avx2,
         #[cfg(target_arch = "aarch64")]
@@ -164,6 +169,8 @@ impl Backend {
                     && is_x86_feature_detected!("avx512vnni")
             }
             #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => Self::Avx2.is_available() && is_x86_feature_detected!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => {
                 is_x86_feature_detected!("avx2")
                     && is_x86_feature_detected!("fma")
@@ -181,6 +188,8 @@ impl Backend {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => "avxvnni",
+            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "neon",
@@ -196,6 +205,8 @@ impl Backend {
             match self {
                 #[cfg(target_arch = "x86_64")]
                 Self::Avx512 => avx512::run(op),
+                #[cfg(target_arch = "x86_64")]
+                Self::AvxVnni => avx2::run_vnni(op),
                 #[cfg(target_arch = "x86_64")]
                 Self::Avx2 => avx2::run(op),
                 #[cfg(target_arch = "aarch64")]
