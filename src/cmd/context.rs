@@ -127,7 +127,22 @@ impl Context {
     /// Opens the database, which must exist.
     pub(super) fn open_store(&self) -> anyhow::Result<Store> {
         let (spec, _) = self.resolve(Overrides::NONE)?;
-        Ok(Store::open_existing(self.database_path(&spec)?)?)
+        self.open_database(&self.database_path(&spec)?)
+    }
+
+    /// Opens a database that must exist, and says so if it was upgraded.
+    pub(super) fn open_database(&self, path: &Path) -> anyhow::Result<Store> {
+        let store = Store::open_existing(path)?;
+        self.note_upgrade(&store);
+        Ok(store)
+    }
+
+    /// Says that a database was brought to this version's schema, if it was, and where it lies as it was.
+    pub(super) fn note_upgrade(&self, store: &Store) {
+        if let Some(backup) = store.backup() {
+            let (path, backup) = (store.path().display(), backup.display());
+            self.ui.note(format!("{path} is of an older version, and was upgraded (as it was: {backup})"));
+        }
     }
 
     /// The format of the output: what was asked for, else a table.

@@ -71,7 +71,7 @@ pub(crate) fn run(_: &DoctorArgs, context: &Context) -> anyhow::Result<()> {
 /// Checks what the settings name: database, models, adapter.
 fn check_files(spec: &Spec, settings: &[Setting], context: &Context) -> anyhow::Result<Vec<Check>> {
     let database = context.database_path(spec)?;
-    let mut store = database.is_file().then(|| Store::open_existing(&database).map_err(anyhow::Error::from));
+    let mut store = database.is_file().then(|| context.open_database(&database));
     let [(target, target_model), (draft, draft_model)] = [("target", &spec.target), ("draft", &spec.draft)]
         .map(|(key, name)| match name {
             None => (not_set(key), None),

@@ -10,7 +10,6 @@ use super::output;
 use super::present::{bench_export, whole_grid};
 use crate::config::Overrides;
 use crate::report::Format;
-use crate::store::Store;
 
 /// Arguments of `speclora export`.
 #[derive(Debug, Args)]
@@ -45,7 +44,7 @@ enum What {
 pub(crate) fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
     let format = format(context.global.format(), &args.output)?;
     let (spec, _) = context.resolve(Overrides::NONE)?;
-    let store = Store::open_existing(context.database_path(&spec)?)?;
+    let store = context.open_database(&context.database_path(&spec)?)?;
     let run = select_run(&store, &args.run)?;
     let mut protected = context.protected(&spec)?;
     for model in store.run_plan(run)?.models {

@@ -125,11 +125,12 @@ fn improvement_line(summaries: &[ModeSummary]) -> Option<String> {
 }
 
 fn lossless_lines(summaries: &[ModeSummary]) -> impl Iterator<Item = String> {
-    let compared = summaries.iter().filter(|s| s.mode != Mode::TargetOnly && s.num_compared > 0);
-    compared.map(|ModeSummary { mode, num_compared, num_lossless, .. }| {
-        format!(
+    let others = summaries.iter().filter(|s| s.mode != Mode::TargetOnly && s.num_prompts > 0);
+    others.map(|ModeSummary { mode, num_compared, num_lossless, .. }| match num_compared {
+        0 => format!("Lossless: {mode} was not compared (only greedy output is, and with target_only's)"),
+        _ => format!(
             "Lossless: {num_lossless} of {num_compared} prompts: {mode} output equals target_only's, token for token"
-        )
+        ),
     })
 }
 
@@ -253,13 +254,16 @@ pub(super) mod tests {
 
     #[test]
     fn control_shows_the_noise_and_modes_show_whether_they_are_lossless() {
-        let compared = |mode, num_lossless| ModeSummary { num_compared: 4, num_lossless, ..bare(mode) };
+        let compared =
+            |mode, num_lossless| ModeSummary { num_prompts: 4, num_compared: 4, num_lossless, ..bare(mode) };
+        let sampled = ModeSummary { num_prompts: 4, ..bare(Mode::SpecLora) };
         let control = ModeSummary { speedup: Some(1.01), ..compared(Mode::Control, 4) };
         assert_eq!(
-            comparison_lines(&[bare(Mode::TargetOnly), compared(Mode::SpecBase, 3), control]),
+            comparison_lines(&[bare(Mode::TargetOnly), compared(Mode::SpecBase, 3), sampled, control]),
             [
                 "Control vs target: 1.01x (the same work twice: the noise of this measurement)",
                 "Lossless: 3 of 4 prompts: spec_base output equals target_only's, token for token",
+                "Lossless: spec_lora was not compared (only greedy output is, and with target_only's)",
                 "Lossless: 4 of 4 prompts: control output equals target_only's, token for token",
             ]
         );

@@ -31,24 +31,26 @@ pub(super) fn refuse_outdated_schema(connection: &Connection, path: &Path) -> Re
     Ok(())
 }
 
-/// Applies the migrations that are missing, all or none; keeps a copy of a database that had some already.
-pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<()> {
+/// Applies the migrations that are missing, all or none; keeps a copy of a database that had some already, and returns
+/// where that is.
+pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<Option<PathBuf>> {
     upgrade_with(connection, path, embedded::migrations::runner())
 }
 
-fn upgrade_with(connection: &mut Connection, path: &Path, runner: Runner) -> Result<()> {
+fn upgrade_with(connection: &mut Connection, path: &Path, runner: Runner) -> Result<Option<PathBuf>> {
     let runner = runner.set_grouped(true);
     let found = version(connection)?;
     if found == latest(&runner) {
-        return Ok(());
+        return Ok(None);
     }
-    if found > 0 {
-        back_up(connection, path, found)?;
-    }
+    let copy = match found {
+        0 => None,
+        _ => Some(back_up(connection, path, found)?),
+    };
     match runner.run(connection) {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(copy),
         // Another process did the same between the runner's look and its transaction.
-        Err(_) if version(connection)? == latest(&runner) => Ok(()),
+        Err(_) if version(connection)? == latest(&runner) => Ok(copy),
         Err(error) => Err(migration_error(error, path)),
     }
 }
@@ -90,8 +92,8 @@ fn latest(runner: &Runner) -> i64 {
 }
 
 /// Copies the database to `<path>.backup-v<version>`. It is written under another name first, so that what bears this
-/// one is whole.
-fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<()> {
+/// one is whole. Returns the path of the copy.
+fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<PathBuf> {
     let copy = beside(path, &format!(".backup-v{version}"));
     let partial = beside(&copy, &format!(".{}.partial", Uuid::now_v7()));
     let failed = |source: io::Error| Error::Backup { path: path.to_owned(), copy: copy.clone(), source };
@@ -100,15 +102,16 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<()> {
         Ok(self::version(&Connection::open(&partial)?)? == version)
     };
     match vacuum() {
-        Ok(true) => fs::rename(&partial, &copy).map_err(failed),
+        Ok(true) => fs::rename(&partial, &copy).map_err(failed)?,
         // Another process has upgraded the database meanwhile, and has made the copy before.
-        Ok(false) => fs::remove_file(&partial).map_err(failed),
+        Ok(false) => fs::remove_file(&partial).map_err(failed)?,
         Err(error) => {
             // What there is of it is of no use; if it cannot be removed, the first error says more.
             fs::remove_file(&partial).ok();
-            Err(failed(io::Error::other(error)))
+            return Err(failed(io::Error::other(error)));
         }
     }
+    Ok(copy)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

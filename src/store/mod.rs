@@ -52,9 +52,16 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     is_read_only: bool,
+    /// The copy that was kept of an older database when this one was opened.
+    backup: Option<PathBuf>,
 }
 
 impl Store {
+    /// Where the database lies as it was, if opening it brought it to this version's schema.
+    pub fn backup(&self) -> Option<&Path> {
+        self.backup.as_deref()
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

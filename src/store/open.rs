@@ -81,21 +81,22 @@ fn check_place(path: &Path) -> Result<()> {
 
 fn open_writable(path: &Path, create: OpenFlags) -> Result<Store> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
-    let open = || -> Result<Connection> {
+    let open = || -> Result<Store> {
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         if connection.is_readonly("main")? {
             return Err(Error::NotWritable { path: path.to_owned() });
         }
-        retry_while_locked(|| prepare(&mut connection, path).map_err(|error| error.in_file(path)))?;
-        Ok(connection)
+        let backup =
+            retry_while_locked(|| prepare(&mut connection, path).map_err(|error| error.in_file(path)))?;
+        Ok(Store { connection, path: path.to_owned(), is_read_only: false, backup })
     };
-    let connection = open().map_err(|error| error.in_file(path))?;
-    Ok(Store { connection, path: path.to_owned(), is_read_only: false })
+    open().map_err(|error| error.in_file(path))
 }
 
-/// Makes an open file a database of ours, ready for use. Each step may be repeated.
-fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
+/// Makes an open file a database of ours, ready for use. Each step may be repeated. Returns the copy of a database that was
+/// upgraded.
+fn prepare(connection: &mut Connection, path: &Path) -> Result<Option<PathBuf>> {
     let content = look(connection, path)?;
     migrate::refuse_unknown_schema(connection, path)?;
     if content == Content::Nothing {
@@ -109,9 +110,9 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
     claim(connection, path)?;
     // Off for migrations: a table that others refer to can only be rebuilt so (sqlite.org/lang_altertable.html).
     connection.pragma_update(None, "foreign_keys", "OFF")?;
-    migrate::upgrade(connection, path)?;
+    let backup = migrate::upgrade(connection, path)?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
-    Ok(())
+    Ok(backup)
 }
 
 /// Says whether a file is empty or ours; anything else is refused before it is touched.
@@ -174,7 +175,7 @@ fn open_uri(path: &Path, parameters: &str) -> Result<Store> {
         Ok(connection)
     };
     let connection = open().map_err(|error| error.in_file(path))?;
-    Ok(Store { connection, path: path.to_owned(), is_read_only: true })
+    Ok(Store { connection, path: path.to_owned(), is_read_only: true, backup: None })
 }
 
 /// Writes a path as a URI, with the characters that mean something there escaped.

@@ -446,3 +446,13 @@ fn bench_and_runs_show_print_the_same_summary() {
         );
     }
 }
+
+#[test]
+fn a_database_of_an_older_version_is_upgraded_with_a_word() {
+    let workspace = Workspace::new();
+    workspace.database().execute_batch(include_str!("../sql/create_v1.sql")).unwrap();
+    let outcome = workspace.run(&["runs", "list"]);
+    assert!(outcome.stdout.contains("first") && outcome.stderr.contains(".backup-v1"), "{}", outcome.stderr);
+    assert!(workspace.path("speclora.db.backup-v1").is_file());
+    assert_eq!(workspace.run(&["runs", "list"]).stderr, "");
+}

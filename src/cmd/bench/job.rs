@@ -35,9 +35,11 @@ pub(super) enum Database {
 
 impl Database {
     /// Opens the database if there is one; else finds out whether it can be made.
-    pub(super) fn find(path: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn find(path: PathBuf, context: &Context) -> anyhow::Result<Self> {
         if path.exists() {
-            return Ok(Self::Open(Store::open(path)?));
+            let store = Store::open(path)?;
+            context.note_upgrade(&store);
+            return Ok(Self::Open(store));
         }
         Store::check_creatable(&path)?;
         Ok(Self::New { path, hashes: vec![] })

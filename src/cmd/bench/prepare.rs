@@ -43,7 +43,7 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     slots(&spec, prompts.len())?;
     let backend = backend(&spec)?;
 
-    let mut database = Database::find(context.database_path(&spec)?)?;
+    let mut database = Database::find(context.database_path(&spec)?, context)?;
     let mut hashes = FileHashes::new(database.store(), &context.ui);
     let models = paths.open(&mut hashes, context)?;
     let computed = hashes.computed;

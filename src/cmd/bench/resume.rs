@@ -25,7 +25,7 @@ const PLACES: [&str; 2] = ["db", "models"];
 pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
     refuse_settings(args)?;
     let (spec, settings) = context.resolve(Overrides::NONE)?;
-    let mut store = Store::open_existing(context.database_path(&spec)?)?;
+    let mut store = context.open_database(&context.database_path(&spec)?)?;
     let run = select_run(&store, &[selector.to_owned()])?;
     store.check_resumable(run)?;
     let mut plan = store.run_plan(run)?;
