@@ -20,14 +20,17 @@ fn default_to_builtin_models(spec: &mut Spec, settings: &mut [Setting]) {
     if !builtin::ARE_THERE || spec.target.is_some() || spec.draft.is_some() {
         return;
     }
-    let mut decide = |key: &str, field: &mut Option<String>, name: &str| {
-        let setting =
-            settings.iter_mut().find(|setting| setting.key == key).expect("every key has a setting");
+    for (key, field, name) in
+        [("target", &mut spec.target, builtin::TARGET), ("draft", &mut spec.draft, builtin::DRAFT)]
+    {
         *field = Some(name.to_owned());
-        setting.value = name.into();
-    };
-    decide("target", &mut spec.target, builtin::TARGET);
-    decide("draft", &mut spec.draft, builtin::DRAFT);
+        setting_mut(settings, key).value = name.into();
+    }
+}
+
+/// The setting of a key, to be decided where no layer could.
+pub(in crate::cmd) fn setting_mut<'a>(settings: &'a mut [Setting], key: &str) -> &'a mut Setting {
+    settings.iter_mut().find(|setting| setting.key == key).expect("every key has a setting")
 }
 
 /// What kernels run on: what the settings say, else the fastest that the processor has.

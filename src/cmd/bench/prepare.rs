@@ -11,7 +11,7 @@ use super::adapter::WantedAdapter;
 use super::job::{Database, Job, Models};
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
-use crate::cmd::context::{Context, FileHashes, backend, find_model};
+use crate::cmd::context::{Context, FileHashes, backend, find_model, setting_mut};
 use crate::config::{NamedSize, Spec, VocabularySize};
 use crate::engine::files::builtin;
 use crate::engine::pair::Identified;
@@ -248,7 +248,7 @@ fn leave_out_spec_lora(settings: &mut [Setting], spec: &Spec) {
 
 /// Decides a setting that no layer could.
 fn decide(settings: &mut [Setting], key: &str, value: serde_json::Value, source: &str) {
-    let setting = settings.iter_mut().find(|setting| setting.key == key).expect("every key has a setting");
+    let setting = setting_mut(settings, key);
     setting.value = value;
     setting.source = Some(source.to_owned());
 }

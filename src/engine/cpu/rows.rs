@@ -136,21 +136,8 @@ mod tests {
     use candle_core::quantized::QTensor;
     use candle_core::{Device, Tensor};
 
+    use super::super::tiles::tests::EVERY_TYPE;
     use super::*;
-
-    const EVERY_TYPE: [GgmlDType; 11] = [
-        GgmlDType::Q4_0,
-        GgmlDType::Q4_1,
-        GgmlDType::Q5_0,
-        GgmlDType::Q5_1,
-        GgmlDType::Q8_0,
-        GgmlDType::Q4K,
-        GgmlDType::Q5K,
-        GgmlDType::Q6K,
-        GgmlDType::F16,
-        GgmlDType::BF16,
-        GgmlDType::F32,
-    ];
 
     /// Normal weights `[num_rows, 512]`, as tiles of a type.
     fn tiles(dtype: GgmlDType, num_rows: usize) -> Tiles {

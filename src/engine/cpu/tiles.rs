@@ -87,6 +87,12 @@ impl Layout {
     }
 }
 
+/// Bytes of 16 rows.
+fn panel_size(dtype: GgmlDType, width: usize) -> usize {
+    let layout = Layout::of(dtype);
+    width / layout.columns * layout.size
+}
+
 /// Zeroed memory of its own pages, large ones where the system has them: a step reads all weights once, and with small
 /// pages much of its time goes into finding where they lie.
 pub(super) fn zeroed_pages(len: usize) -> MmapMut {
@@ -140,10 +146,8 @@ impl Tiles {
 
     /// A matrix without rows, with room for some.
     pub(super) fn with_room(dtype: GgmlDType, num_rows: usize, width: usize) -> Self {
-        let mut tiles = Self { dtype, num_rows, width, bytes: zeroed_pages(0) };
-        tiles.bytes = zeroed_pages(tiles.size_bytes());
-        tiles.num_rows = 0;
-        tiles
+        let size_bytes = num_rows.div_ceil(LANES) * panel_size(dtype, width);
+        Self { dtype, num_rows: 0, width, bytes: zeroed_pages(size_bytes) }
     }
 
     /// Appends a row, which `put` writes into its lane of a panel; what an earlier row left there is still there.
@@ -188,8 +192,7 @@ impl Tiles {
     }
 
     fn panel_size(&self) -> usize {
-        let layout = Layout::of(self.dtype);
-        self.width / layout.columns * layout.size
+        panel_size(self.dtype, self.width)
     }
 
     /// Groups of 16 rows.
@@ -370,13 +373,14 @@ pub(super) fn split_panels(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use candle_core::quantized::QTensor;
     use candle_core::{Device, Tensor};
 
     use super::*;
 
-    pub(crate) const QUANTISED: [GgmlDType; 8] = [
+    /// Every type that weights may have; the dense ones come last.
+    pub(in crate::engine::cpu) const EVERY_TYPE: [GgmlDType; 11] = [
         GgmlDType::Q4_0,
         GgmlDType::Q4_1,
         GgmlDType::Q5_0,
@@ -385,6 +389,9 @@ mod tests {
         GgmlDType::Q4K,
         GgmlDType::Q5K,
         GgmlDType::Q6K,
+        GgmlDType::F16,
+        GgmlDType::BF16,
+        GgmlDType::F32,
     ];
 
     #[test]
@@ -392,7 +399,7 @@ mod tests {
         let (num_rows, width) = (37, 512);
         let device = Device::Cpu;
         let weights = Tensor::randn(0f32, 1.5, (num_rows, width), &device).unwrap();
-        for dtype in QUANTISED.into_iter().chain([GgmlDType::F32, GgmlDType::F16, GgmlDType::BF16]) {
+        for dtype in EVERY_TYPE {
             let original = QTensor::quantize(&weights, dtype).unwrap();
             let expected = original.dequantize(&device).unwrap().to_vec2::<f32>().unwrap();
             let tiles = Tiles::pack(dtype, num_rows, width, &original.data().unwrap());
@@ -406,7 +413,7 @@ mod tests {
 
     #[test]
     fn tiles_are_as_large_as_the_blocks_they_hold() {
-        for dtype in QUANTISED {
+        for dtype in EVERY_TYPE.into_iter().filter(|dtype| dtype.block_size() > 1) {
             let layout = Layout::of(dtype);
             let blocks = LANES * layout.columns / dtype.block_size();
             // Sixteen scales and offsets take twelve bytes in a block of these types, and sixteen in a tile.

@@ -1,22 +1,9 @@
 use candle_core::quantized::QTensor;
 use candle_core::{Device, Tensor};
 
+use super::super::tiles::tests::EVERY_TYPE;
 use super::*;
 use crate::engine::cpu::activations::{Grain, quantize};
-
-const DTYPES: [GgmlDType; 11] = [
-    GgmlDType::Q4_0,
-    GgmlDType::Q4_1,
-    GgmlDType::Q5_0,
-    GgmlDType::Q5_1,
-    GgmlDType::Q8_0,
-    GgmlDType::Q4K,
-    GgmlDType::Q5K,
-    GgmlDType::Q6K,
-    GgmlDType::F32,
-    GgmlDType::F16,
-    GgmlDType::BF16,
-];
 
 fn random(num_rows: usize, width: usize) -> Tensor {
     Tensor::randn(0f32, 1., (num_rows, width), &Device::Cpu).unwrap()
@@ -62,7 +49,7 @@ fn as_seen(tiles: &Tiles, x: &[f32]) -> Vec<f64> {
 #[test]
 fn products_are_those_of_the_weights() {
     let (num_rows, width) = (50, 512);
-    for dtype in DTYPES {
+    for dtype in EVERY_TYPE {
         let tiles = tiles(dtype, num_rows, width);
         let x = random(3, width).flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let found = product(Backend::detect(), &tiles, &x);
@@ -96,7 +83,7 @@ fn activations_are_rounded_to_the_nearest_code() {
 
 #[test]
 fn every_backend_computes_the_bits_of_the_reference() {
-    for dtype in DTYPES {
+    for dtype in EVERY_TYPE {
         let tiles = tiles(dtype, 40, 512);
         let x = random(5, 512).flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let reference = product(Backend::Scalar, &tiles, &x);
@@ -109,7 +96,7 @@ fn every_backend_computes_the_bits_of_the_reference() {
 #[test]
 fn a_row_has_the_same_bits_in_any_company() {
     for backend in available() {
-        for dtype in DTYPES {
+        for dtype in EVERY_TYPE {
             let tiles = tiles(dtype, 40, 256);
             let x = random(20, 256).flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let alone: Vec<f32> = x.chunks_exact(256).flat_map(|row| product(backend, &tiles, row)).collect();
