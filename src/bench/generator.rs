@@ -154,6 +154,6 @@ impl Generate for ModelGenerator<'_> {
             }
         };
         let text = tokenizer.decode(&decoded.tokens)?;
-        Ok(Completion { decoded, text })
+        Ok(Completion { decoded, text, observations: None })
     }
 }

@@ -136,6 +136,7 @@ mod tests {
                 "fail" => Err(Error::Tokenizer("no".to_owned())),
                 "cancel" => Err(Error::Cancelled),
                 text => Ok(Completion {
+                    observations: None,
                     text: text.to_owned(),
                     decoded: Decoded {
                         tokens: vec![1],

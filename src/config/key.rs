@@ -47,6 +47,8 @@ pub enum Kind {
     Switch,
     /// One of a few words.
     Choice(&'static [&'static str]),
+    /// Some of a few words, each at most once.
+    Words(&'static [&'static str]),
     /// How many tokens a draft proposes from: a number, "auto" or "full".
     VocabularySize,
     /// Modes of generation, each at most once.
@@ -110,9 +112,10 @@ impl Kind {
             Self::VocabularySize => {
                 format!("auto, full, or a whole number between 1 and {MAX_VOCABULARY_SIZE}")
             }
+            Self::Words(words) => expected_list(words),
             Self::Modes => {
                 let names: Vec<_> = Mode::ALL.iter().map(|mode| mode.as_str()).collect();
-                format!("a list of at least one of {}, each at most once", names.join(", "))
+                expected_list(&names)
             }
         }
     }
@@ -128,7 +131,7 @@ impl Kind {
                 "false" | "0" => Some(false.into()),
                 _ => None,
             },
-            Self::Modes => {
+            Self::Modes | Self::Words(_) => {
                 let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
                 Some(names.collect::<Vec<_>>().into())
             }
@@ -156,17 +159,26 @@ impl Kind {
             (Self::VocabularySize, String(word)) => {
                 Self::Choice(&["auto", "full"]).check(&String(word.clone()))
             }
-            (Self::Modes, Array(names)) => check_modes(names),
+            (Self::Words(words), Array(names)) => check_words(words, names),
+            (Self::Modes, Array(names)) => {
+                let modes: Vec<_> = Mode::ALL.iter().map(|mode| mode.as_str()).collect();
+                check_words(&modes, names)
+            }
             _ => None,
         }
     }
 }
 
-/// Returns the modes if there is one, all exist, and none is named twice.
-fn check_modes(names: &[toml::Value]) -> Option<serde_json::Value> {
-    let modes = names.iter().map(|name| name.as_str()?.parse().ok()).collect::<Option<Vec<Mode>>>()?;
-    let is_repeated = modes.iter().enumerate().any(|(i, mode)| modes[..i].contains(mode));
-    (!modes.is_empty() && !is_repeated).then(|| json!(modes))
+fn expected_list(words: &[&str]) -> String {
+    format!("a list of at least one of {}, each at most once", words.join(", "))
+}
+
+/// Returns the names if there is one, all are among the words, and none comes twice.
+fn check_words(words: &[&str], names: &[toml::Value]) -> Option<serde_json::Value> {
+    let names = names.iter().map(|name| name.as_str().map(str::trim)).collect::<Option<Vec<_>>>()?;
+    let is_known = names.iter().all(|name| words.contains(name));
+    let is_repeated = names.iter().enumerate().any(|(i, name)| names[..i].contains(name));
+    (!names.is_empty() && is_known && !is_repeated).then(|| json!(names))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub use self::error::ConfigError;
 pub use self::key::Key;
 pub use self::layer::Overrides;
 pub use self::locate::{find_database, find_model};
-pub use self::spec::{KEYS, NamedSize, Spec, VocabularySize};
+pub use self::spec::{KEYS, NamedSize, Spec, VocabularySize, is_read_by};
 
 use self::layer::Assignment;
 use crate::record::Setting;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::error::ConfigError;
 use super::key::{Key, Kind};
 use super::layer;
-use crate::record::{Mode, Quantization, Setting};
+use crate::record::{LossKind, Mode, Quantization, RunKind, Setting};
 
 /// Declares every setting once; field, key, range, default and documentation all follow from its line.
 macro_rules! settings {
@@ -70,6 +70,50 @@ settings! {
     /// Number of prompts to draw at random; all if absent.
     limit: Option<u32>, Kind::Integer { min: 1, max: 1_000_000_000 }, None;
 
+    /// Likeliest tokens of the target that collecting keeps at each position.
+    target_top_k: u32, Kind::Integer { min: 1, max: 4096 }, Some("64");
+    /// Acceptance rate below which an example is a failure of the draft; the others are only replayed.
+    acceptance_threshold: f64, Kind::Number { min: 0.0, max: 1.0 }, Some("0.7");
+
+    /// Rank of the adapter.
+    rank: u32, Kind::Integer { min: 1, max: 1024 }, Some("16");
+    /// Numerator of the adapter's scale, alpha / rank; twice the rank if absent.
+    alpha: Option<f64>, Kind::Number { min: 0.001, max: 1e6 }, None;
+    /// Modules of each block that the adapter changes.
+    target_modules: Vec<String>, Kind::Words(&MODULES), Some(
+        r#"["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]"#
+    );
+    /// What training makes small.
+    loss: LossKind, Kind::Choice(&["ce", "forward_kl", "reverse_kl", "jsd", "tvd", "lk_hybrid"]), Some(r#""forward_kl""#);
+    /// Times that training goes through the examples.
+    epochs: u32, Kind::Integer { min: 1, max: 1000 }, Some("3");
+    /// Learning rate after the warm-up, at its highest.
+    learning_rate: f64, Kind::Number { min: 0.0, max: 1.0 }, Some("5e-4");
+    /// Share of the steps over which the learning rate rises.
+    warmup_ratio: f64, Kind::Number { min: 0.0, max: 1.0 }, Some("0.1");
+    /// Weight decay of AdamW.
+    weight_decay: f64, Kind::Number { min: 0.0, max: 10.0 }, Some("0.0");
+    /// Norm that a gradient is scaled down to where it is larger.
+    max_gradient_norm: f64, Kind::Number { min: 1e-6, max: 1e6 }, Some("1.0");
+    /// Examples that go through the model together.
+    batch_size: u32, Kind::Integer { min: 1, max: 1024 }, Some("4");
+    /// Batches whose gradients make one step of the optimiser.
+    gradient_accumulation: u32, Kind::Integer { min: 1, max: 1024 }, Some("1");
+    /// Share of the adapter's inputs that training drops at random.
+    dropout: f64, Kind::Number { min: 0.0, max: 0.9 }, Some("0.0");
+    /// Weight of positions where a proposal of the draft was refused; all others have 1.
+    rejected_weight: f64, Kind::Number { min: 0.0, max: 1000.0 }, Some("1.0");
+    /// Share of an epoch's examples that are replayed: matched well already, or trained on before.
+    replay_ratio: f64, Kind::Number { min: 0.0, max: 0.95 }, Some("0.25");
+    /// Share of the prompts that are never trained on, and decide which checkpoint is best.
+    holdout: f64, Kind::Number { min: 0.0, max: 0.9 }, Some("0.2");
+    /// Steps between evaluations on held-out examples; about eight in a run if absent.
+    eval_every: Option<u32>, Kind::Integer { min: 1, max: 1_000_000_000 }, None;
+    /// Evaluations without a better one after which training stops early; never if absent.
+    patience: Option<u32>, Kind::Integer { min: 1, max: 1_000_000 }, None;
+    /// Whether activations are computed again for the gradient, which takes longer and less memory.
+    gradient_checkpointing: bool, Kind::Switch, Some("false");
+
     /// Threads that compute; the physical cores if absent.
     threads: Option<u32>, Kind::Integer { min: 1, max: 1024 }, None;
     /// Instruction set of the kernels; the fastest that the processor has if absent.
@@ -77,6 +121,33 @@ settings! {
     /// Database file; the nearest `speclora.db` in this folder or a parent if absent.
     db: Option<PathBuf>, Kind::Path, None;
 }
+
+/// Modules that an adapter can change.
+const MODULES: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+/// Settings that only collecting and training read.
+const LEARNING: [&str; 20] = [
+    "target_top_k",
+    "acceptance_threshold",
+    "rank",
+    "alpha",
+    "target_modules",
+    "loss",
+    "epochs",
+    "learning_rate",
+    "warmup_ratio",
+    "weight_decay",
+    "max_gradient_norm",
+    "batch_size",
+    "gradient_accumulation",
+    "dropout",
+    "rejected_weight",
+    "replay_ratio",
+    "holdout",
+    "eval_every",
+    "patience",
+    "gradient_checkpointing",
+];
 
 impl Spec {
     /// Rebuilds the spec of a stored run. A key that the run does not have yet takes its default.
@@ -94,6 +165,16 @@ impl Spec {
             }
         }
         Ok(serde_json::from_value(values.into()).expect("checked values have the types of their fields"))
+    }
+}
+
+/// Whether a kind of run reads a setting, and so keeps it.
+pub fn is_read_by(key: &str, kind: RunKind) -> bool {
+    let is_collecting = |key: &str| matches!(key, "target_top_k" | "acceptance_threshold");
+    match kind {
+        RunKind::Train => true,
+        RunKind::Collect => !LEARNING.contains(&key) || is_collecting(key),
+        RunKind::Bench | RunKind::Evaluate => !LEARNING.contains(&key),
     }
 }
 
@@ -115,6 +196,12 @@ pub enum NamedSize {
     Auto,
     /// Every token.
     Full,
+}
+
+impl<'de> Deserialize<'de> for LossKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
 }
 
 impl<'de> Deserialize<'de> for Quantization {

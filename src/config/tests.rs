@@ -3,7 +3,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use super::key::Kind;
 use super::*;
-use crate::record::{Mode, Origin};
+use crate::record::{LossKind, Mode, Origin};
 
 /// A world in which a few files and variables exist.
 struct World {
@@ -77,6 +77,28 @@ fn defaults_are_those_of_the_contract() {
         iterations: 1,
         warmup: 1,
         limit: None,
+        target_top_k: 64,
+        acceptance_threshold: 0.7,
+        rank: 16,
+        alpha: None,
+        target_modules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+            .map(str::to_owned)
+            .to_vec(),
+        loss: LossKind::ForwardKl,
+        epochs: 3,
+        learning_rate: 5e-4,
+        warmup_ratio: 0.1,
+        weight_decay: 0.0,
+        max_gradient_norm: 1.0,
+        batch_size: 4,
+        gradient_accumulation: 1,
+        dropout: 0.0,
+        rejected_weight: 1.0,
+        replay_ratio: 0.25,
+        holdout: 0.2,
+        eval_every: None,
+        patience: None,
+        gradient_checkpointing: false,
         threads: None,
         simd: None,
         db: None,
@@ -270,6 +292,7 @@ fn arbitrary(kind: Kind, rng: &mut ChaCha8Rng) -> Option<toml::Value> {
         Kind::Fraction => part.max(f64::MIN_POSITIVE).into(),
         Kind::Switch => (below(2) == 0).into(),
         Kind::Choice(words) => words[below(words.len() as u64) as usize].into(),
+        Kind::Words(words) => words[below(words.len() as u64) as usize..].to_vec().into(),
         Kind::VocabularySize => match below(3) {
             0 => "auto".into(),
             1 => "full".into(),

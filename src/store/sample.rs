@@ -158,7 +158,10 @@ pub(super) fn generation(slot: Slot, tokens: Vec<u32>, seconds: f64, rounds: &[(
         time_to_first_token_ns: time_to_last_token_ns / 10,
         time_to_last_token_ns,
     };
-    Generation { outcome: Ok(Completion { decoded, text: "words".to_owned() }), ..failure(slot, "") }
+    Generation {
+        outcome: Ok(Completion { decoded, text: "words".to_owned(), observations: None }),
+        ..failure(slot, "")
+    }
 }
 
 /// A generation that failed.

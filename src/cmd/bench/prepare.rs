@@ -12,7 +12,7 @@ use super::job::{Database, Job, Models};
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
 use crate::cmd::context::{Context, FileHashes, backend, find_model, setting_mut};
-use crate::config::{NamedSize, Spec, VocabularySize};
+use crate::config::{self, NamedSize, Spec, VocabularySize};
 use crate::engine::files::builtin;
 use crate::engine::pair::Identified;
 use crate::engine::{self, vocabulary};
@@ -62,6 +62,7 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     let store = database.store();
     let draft_vocabulary = draft_vocabulary(&spec, &models, &source.sha256, store.as_deref())?;
     let spec = Spec::from_settings(&settings)?;
+    settings.retain(|setting| config::is_read_by(&setting.key, RunKind::Bench));
     let slots = slots(&spec, prompts.len())?;
     let new_run = NewRun {
         kind: RunKind::Bench,

@@ -3,10 +3,17 @@
 //! Nothing here opens a file, prints, holds a tensor or knows SQL. Field names are the names of columns, keys and
 //! flags, so that one word means one thing from the command line to the database.
 
+mod training;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
+
+pub use training::{
+    Disagreement, ExampleSummary, HeldOutFigures, Observations, OutputEvaluation, Purpose,
+    TargetProbabilities, TrainStep, TrainingState,
+};
 
 /// Declares an integer database key as a type of its own, so that a run's id is never passed for a prompt's.
 macro_rules! id_type {
@@ -31,6 +38,10 @@ id_type!(
 id_type!(
     /// A stored adapter checkpoint.
     CheckpointId
+);
+id_type!(
+    /// A stored answer of a target, to learn from.
+    ExampleId
 );
 
 /// Declares an enum whose variants have one stored spelling each (columns, JSON keys, flags).
@@ -106,10 +117,34 @@ named_enum!(
 );
 
 named_enum!(
+    /// How far a draft's distribution q is from the target's p, as training sees it.
+    LossKind, "loss" {
+        /// Cross-entropy of the target's chosen token.
+        CrossEntropy = "ce",
+        /// KL(p ‖ q).
+        ForwardKl = "forward_kl",
+        /// KL(q ‖ p).
+        ReverseKl = "reverse_kl",
+        /// Jensen–Shannon divergence.
+        JensenShannon = "jsd",
+        /// Total variation, ½ Σ |p − q| = 1 − Σ min(p, q): what is rejected.
+        TotalVariation = "tvd",
+        /// λ·KL(p ‖ q) + (1 − λ)·TV, λ falling with the acceptance reached.
+        LkHybrid = "lk_hybrid",
+    }
+);
+
+named_enum!(
     /// What a run does.
     RunKind, "kind" {
         /// Measures modes over prompts.
         Bench = "bench",
+        /// Answers prompts and keeps what was seen, to learn from.
+        Collect = "collect",
+        /// Trains an adapter.
+        Train = "train",
+        /// Says what drafts make of the target's answers, without timing.
+        Evaluate = "evaluate",
     }
 );
 
@@ -397,6 +432,8 @@ pub struct Completion {
     pub decoded: Decoded,
     /// The output as text, special tokens left out.
     pub text: String,
+    /// What was seen meanwhile, where a run collects.
+    pub observations: Option<Observations>,
 }
 
 /// A LoRA adapter: identity, shape and bytes.
