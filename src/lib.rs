@@ -52,4 +52,5 @@ pub(crate) mod prompts;
 pub mod record;
 pub(crate) mod report;
 pub(crate) mod store;
+pub(crate) mod train;
 pub(crate) mod ui;
