@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::adapter::WantedAdapter;
+use super::adapter::{AdapterOrigin, FittedAdapter, WantedAdapter};
 use super::flags::{Asked, PromptArgs};
 use super::job::{Database, Job, Models};
 use super::resume;
@@ -69,6 +69,9 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
         (Some(wanted), Some(draft)) => wanted.find(draft, database.store().as_deref())?,
         _ => None,
     };
+    if kind == RunKind::Bench {
+        warn_of_leakage(adapter.as_ref(), &prompts, database.store().as_deref(), context)?;
+    }
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
         context.ui.note(
             "no adapter has been trained yet: spec_lora is left out (speclora collect, then speclora train)",
@@ -99,6 +102,28 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
         num_planned_generations: slots.len().try_into().context("the plan is too large")?,
     };
     Ok(Job { run: None, new_run, spec, database, models, adapter, warm_again: vec![], slots })
+}
+
+/// Says so where an adapter has learned answers to the prompts that it is to be measured on.
+fn warn_of_leakage(
+    adapter: Option<&FittedAdapter>,
+    prompts: &[Prompt],
+    store: Option<&Store>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let (Some(FittedAdapter { origin: AdapterOrigin::Stored(id), .. }), Some(store)) = (adapter, store)
+    else {
+        return Ok(());
+    };
+    let num_leaked = store.leaked_prompts(*id, prompts)?;
+    if num_leaked > 0 {
+        context.ui.warning(format!(
+            "{num_leaked} of {} prompts were trained on by this adapter: its gain on them says nothing about unseen prompts \
+             (speclora query leakage)",
+            prompts.len()
+        ));
+    }
+    Ok(())
 }
 
 /// Collecting has one mode, that of the adapter where somebody named one, and nothing to warm up for.
