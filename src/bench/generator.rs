@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::measure::{Generate, GenerateOptions};
 use crate::engine::adapter::Adapter;
-use crate::engine::decode::{Request, decode_speculative, decode_target_only};
+use crate::engine::decode::{Drafting, Request, decode_observed};
 use crate::engine::decoder::Decoder;
+use crate::engine::observe::{Recorder, RecorderOptions};
 use crate::engine::pair::ModelPair;
 use crate::engine::sampling::Sampling;
 use crate::engine::tokenizer::Tokenizer;
@@ -28,6 +29,8 @@ pub struct GeneratorSettings {
     pub system_prompt: Option<String>,
     /// Whether prompts go to the model without a chat template.
     pub raw: bool,
+    /// What is kept of each answer to learn from, where a run collects.
+    pub recording: Option<RecorderOptions>,
 }
 
 impl GeneratorSettings {
@@ -145,15 +148,24 @@ impl Generate for ModelGenerator<'_> {
             Mode::SpecBase => Some(&mut self.draft),
             Mode::SpecLora => Some(&mut self.adapted_draft),
         };
-        let decoded = match draft {
-            None => decode_target_only(self.target.as_mut(), &request)?,
-            Some(draft) => {
-                let missing = || Error::Mismatch(format!("{} needs a draft", options.mode));
-                let draft = draft.as_deref_mut().ok_or_else(missing)?;
-                decode_speculative(self.target.as_mut(), draft, self.settings.num_draft_tokens, &request)?
+        let missing = || Error::Mismatch(format!("{} needs a draft", options.mode));
+        let drafting = match draft {
+            None => None,
+            Some(draft) => Some(Drafting {
+                decoder: draft.as_deref_mut().ok_or_else(missing)?,
+                num_draft_tokens: self.settings.num_draft_tokens,
+            }),
+        };
+        let target = self.target.as_mut();
+        let (decoded, observations) = match self.settings.recording {
+            None => (decode_observed(target, drafting, &request, &mut ())?, None),
+            Some(recording) => {
+                let mut recorder = Recorder::new(recording);
+                let decoded = decode_observed(target, drafting, &request, &mut recorder)?;
+                (decoded, Some(recorder.into_observations(ids)))
             }
         };
         let text = tokenizer.decode(&decoded.tokens)?;
-        Ok(Completion { decoded, text, observations: None })
+        Ok(Completion { decoded, text, observations })
     }
 }

@@ -9,16 +9,17 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::INTERRUPTED;
+use crate::record::RunKind;
 use crate::ui::Speaker;
 
-/// Starts to listen, and returns the flag that is set when the user asks to stop.
-pub(super) fn listen(speaker: Speaker) -> anyhow::Result<Arc<AtomicBool>> {
+/// Starts to listen, and returns the flag that is set when the user asks to stop a run of this kind.
+pub(super) fn listen(speaker: Speaker, kind: RunKind) -> anyhow::Result<Arc<AtomicBool>> {
     let requested = Arc::new(AtomicBool::new(false));
     for signal in signals() {
         flag::register(signal, Arc::clone(&requested))
             .with_context(|| format!("cannot listen for signal {signal}"))?;
     }
-    answer(speaker).context("cannot listen for signals")?;
+    answer(speaker, kind).context("cannot listen for signals")?;
     Ok(requested)
 }
 
@@ -26,7 +27,7 @@ pub(super) fn listen(speaker: Speaker) -> anyhow::Result<Arc<AtomicBool>> {
 /// follows, the second ends the process, which leaves its run as a crash would. A third one ends it even if nobody can
 /// be told.
 #[cfg(unix)]
-fn answer(speaker: Speaker) -> std::io::Result<()> {
+fn answer(speaker: Speaker, kind: RunKind) -> std::io::Result<()> {
     use std::io::Read as _;
     use std::os::unix::net::UnixStream;
     use std::sync::atomic::Ordering;
@@ -44,7 +45,9 @@ fn answer(speaker: Speaker) -> std::io::Result<()> {
         }
         if receiver.read_exact(&mut byte).is_ok() {
             insisted.store(true, Ordering::SeqCst);
-            speaker.status("stopped at once: what had ended is stored (speclora bench --resume RUN goes on)");
+            speaker.status(format_args!(
+                "stopped at once: what had ended is stored (speclora {kind} --resume RUN goes on)"
+            ));
             signal_hook::low_level::exit(INTERRUPTED.into());
         }
     })?;
@@ -53,7 +56,7 @@ fn answer(speaker: Speaker) -> std::io::Result<()> {
 
 /// Without pipes for signals, the first is answered by the end of the command, and the second ends the process.
 #[cfg(not(unix))]
-fn answer(_: Speaker) -> std::io::Result<()> {
+fn answer(_: Speaker, _: RunKind) -> std::io::Result<()> {
     // What is registered later runs later, and would see the flag of this very signal: it is asked for the one before.
     let earlier = Arc::new(AtomicBool::new(false));
     for signal in signals() {

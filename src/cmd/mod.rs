@@ -4,6 +4,7 @@
 //! and asks a renderer for text; it holds no maths and no SQL.
 
 pub mod bench;
+pub mod collect;
 pub mod config;
 mod context;
 pub mod demo;

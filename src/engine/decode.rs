@@ -1,7 +1,8 @@
 //! The decoding loops: the target alone, and the target with a draft.
 //!
 //! Both emit the same tokens where the choice is greedy, and tokens of the same distribution where it is sampled. The
-//! first token comes from the prompt's pass; each later round costs one pass of the target.
+//! first token comes from the prompt's pass; each later round costs one pass of the target. An [`Observer`] may look on,
+//! and changes nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -10,8 +11,9 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::accept::{Verdict, accept_greedy, accept_sampled};
-use super::decoder::{Decoder, Rows};
+use super::decoder::{Decoder, Logits, Rows};
 use super::error::{Error, Result};
+use super::observe::{Observer, Refusal};
 use super::sampling::{Distribution, Sampling, finite_argmax};
 use crate::record::{Decoded, Round, StopReason};
 
@@ -36,26 +38,21 @@ pub struct Request<'a> {
     pub cancel: &'a AtomicBool,
 }
 
+/// A draft, and how far it looks ahead.
+pub struct Drafting<'a> {
+    /// The draft.
+    pub decoder: &'a mut dyn Decoder,
+    /// Most tokens that it proposes a round.
+    pub num_draft_tokens: usize,
+}
+
 /// Decodes with the target alone.
 ///
 /// # Errors
 /// If the prompt is empty or leaves no room for output, no output is asked for, a pass fails or gives logits that are not
 /// finite, or the request is cancelled.
 pub fn decode_target_only(target: &mut dyn Decoder, request: &Request) -> Result<Decoded> {
-    let mut output = Output::new(request)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
-    target.truncate(0);
-    let mut logits = target.forward(request.prompt, Rows::Last)?;
-    let mut num_target_forwards = 1;
-    loop {
-        let token = choose(logits.last(), output.sequence.len() - 1, request, &mut rng)?;
-        if let Some(stop_reason) = output.emit(token) {
-            return Ok(output.finish(stop_reason, vec![], num_target_forwards, 0));
-        }
-        output.check_cancelled()?;
-        logits = target.forward(&[token], Rows::Last)?;
-        num_target_forwards += 1;
-    }
+    decode_observed(target, None, request, &mut ())
 }
 
 /// Decodes with a draft that proposes up to `num_draft_tokens` tokens a round.
@@ -71,7 +68,56 @@ pub fn decode_speculative(
     num_draft_tokens: usize,
     request: &Request,
 ) -> Result<Decoded> {
-    let mut output = Output::new(request)?;
+    let drafting = Drafting { decoder: draft, num_draft_tokens };
+    decode_observed(target, Some(drafting), request, &mut ())
+}
+
+/// Decodes, with a draft or without, while somebody looks on.
+///
+/// # Errors
+/// As [`decode_target_only`].
+pub fn decode_observed(
+    target: &mut dyn Decoder,
+    drafting: Option<Drafting>,
+    request: &Request,
+    observer: &mut dyn Observer,
+) -> Result<Decoded> {
+    let output = Output::new(request)?;
+    match drafting {
+        None => in_steps(target, output, observer),
+        Some(drafting) => in_rounds(target, drafting, output, observer),
+    }
+}
+
+/// One token a pass.
+fn in_steps(target: &mut dyn Decoder, mut output: Output, observer: &mut dyn Observer) -> Result<Decoded> {
+    let request = output.request;
+    let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
+    target.truncate(0);
+    let mut logits = target.forward(request.prompt, Rows::Last)?;
+    let mut num_target_forwards = 1;
+    loop {
+        let token = choose(logits.last(), output.sequence.len() - 1, request, &mut rng)?;
+        let stop = output.emit(token);
+        observer.emitted(logits.last());
+        if let Some(stop_reason) = stop {
+            return Ok(output.finish(stop_reason, vec![], num_target_forwards, 0));
+        }
+        output.check_cancelled()?;
+        logits = target.forward(&[token], Rows::Last)?;
+        num_target_forwards += 1;
+    }
+}
+
+/// Rounds of a proposal and a verdict.
+fn in_rounds(
+    target: &mut dyn Decoder,
+    drafting: Drafting,
+    mut output: Output,
+    observer: &mut dyn Observer,
+) -> Result<Decoded> {
+    let request = output.request;
+    let Drafting { decoder: draft, num_draft_tokens } = drafting;
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
     let mut proposer = Proposer::start(draft, request)?;
     target.truncate(0);
@@ -80,29 +126,42 @@ pub fn decode_speculative(
     let mut num_target_forwards = 1;
     let mut rounds = Vec::new();
     let mut stop = output.emit(first);
+    observer.emitted(logits.last());
     while stop.is_none() {
         output.check_cancelled()?;
         let round_start = Instant::now();
         let limit = num_draft_tokens.min(output.room() - 1);
-        let proposal = proposer.propose(&output.sequence, limit, &mut rng)?;
+        let proposal = proposer.propose(&output.sequence, limit, &mut rng, observer)?;
         let draft_end = Instant::now();
 
-        let verdict = verify(target, &output.sequence, &proposal, request, &mut rng)?;
-        num_target_forwards += 1;
-        let accepted = &proposal.tokens[..verdict.num_accepted];
         let len_before = output.sequence.len();
-        stop = output.emit_all(accepted, verdict.next);
-        // What was accepted is in both caches; the token that follows it is not.
-        target.truncate(len_before + verdict.num_accepted);
-        proposer.keep(len_before + verdict.num_accepted);
-
-        rounds.push(Round {
+        let logits = target.forward(&proposal.after(&output.sequence), Rows::All)?;
+        num_target_forwards += 1;
+        let verdict = judge(&logits, len_before - 1, &proposal, request, &mut rng)?;
+        stop = output.emit_all(&proposal.tokens[..verdict.num_accepted], verdict.next);
+        let round = Round {
             num_drafted: proposal.tokens.len() as u32,
             num_accepted: verdict.num_accepted as u32,
             num_emitted: (output.sequence.len() - len_before) as u32,
             draft_ns: nanoseconds_between(round_start, draft_end),
             verify_ns: nanoseconds_between(draft_end, Instant::now()),
-        });
+        };
+
+        (0..round.num_emitted).for_each(|row| observer.emitted(logits.row(row as usize)));
+        if let Some(&draft_token) = proposal.tokens.get(verdict.num_accepted) {
+            observer.refused(&Refusal {
+                round: rounds.len(),
+                position: len_before - request.prompt.len() + verdict.num_accepted,
+                index: verdict.num_accepted,
+                draft_token,
+                target_token: verdict.next,
+                target_logits: logits.row(verdict.num_accepted),
+            });
+        }
+        // What was accepted is in both caches; the token that follows it is not.
+        target.truncate(len_before + verdict.num_accepted);
+        proposer.keep(len_before + verdict.num_accepted);
+        rounds.push(round);
     }
     let stop_reason = stop.expect("the loop ends with a reason");
     Ok(output.finish(stop_reason, rounds, num_target_forwards, proposer.num_forwards))
@@ -112,6 +171,14 @@ pub fn decode_speculative(
 struct Proposal {
     tokens: Vec<u32>,
     distributions: Vec<Distribution>,
+}
+
+impl Proposal {
+    /// What the target reads to judge it: the last token of the sequence, and the proposal.
+    fn after(&self, sequence: &[u32]) -> Vec<u32> {
+        let last = *sequence.last().expect("the prompt is not empty");
+        std::iter::once(last).chain(self.tokens.iter().copied()).collect()
+    }
 }
 
 /// The draft at work: it catches up with the sequence, then proposes its own continuation.
@@ -140,7 +207,13 @@ impl<'a> Proposer<'a> {
     }
 
     /// Proposes up to `limit` tokens that continue `sequence`.
-    fn propose(&mut self, sequence: &[u32], limit: usize, rng: &mut ChaCha8Rng) -> Result<Proposal> {
+    fn propose(
+        &mut self,
+        sequence: &[u32],
+        limit: usize,
+        rng: &mut ChaCha8Rng,
+        observer: &mut dyn Observer,
+    ) -> Result<Proposal> {
         // The last proposal is not fed, so `limit` proposals need `limit - 1` positions after the sequence.
         let limit = limit.min((self.draft.capacity() + 1).saturating_sub(sequence.len()));
         let mut proposal = Proposal { tokens: Vec::with_capacity(limit), distributions: Vec::new() };
@@ -157,6 +230,7 @@ impl<'a> Proposer<'a> {
                 proposal.distributions.push(distribution);
                 token
             };
+            observer.proposed(proposal.tokens.len(), token, logits.last());
             proposal.tokens.push(token);
             if self.stop_tokens.contains(&token) {
                 break;
@@ -172,18 +246,16 @@ impl<'a> Proposer<'a> {
     }
 }
 
-/// One pass of the target over the last token and the proposal, and the verdict on it.
-fn verify(
-    target: &mut dyn Decoder,
-    sequence: &[u32],
+/// The target's verdict on a proposal.
+///
+/// `logits: [proposal + 1, vocab]`, the first row those at position `start`, where the first proposal was made.
+fn judge(
+    logits: &Logits,
+    start: usize,
     proposal: &Proposal,
     request: &Request,
     rng: &mut ChaCha8Rng,
 ) -> Result<Verdict> {
-    let last = *sequence.last().expect("the prompt is not empty");
-    let input: Vec<u32> = std::iter::once(last).chain(proposal.tokens.iter().copied()).collect();
-    let start = target.len();
-    let logits = target.forward(&input, Rows::All)?;
     if request.sampling.is_greedy() {
         accept_greedy(&proposal.tokens, |i| greedy_choice(logits.row(i), start + i))
     } else {

@@ -14,6 +14,7 @@ pub mod decode;
 pub mod decoder;
 mod error;
 pub mod files;
+pub mod observe;
 pub mod pair;
 pub mod sampling;
 pub mod tensor;

@@ -10,6 +10,7 @@ mod bench;
 #[cfg(feature = "builtin-models")]
 mod builtin;
 mod chat;
+mod collect;
 mod config;
 mod cpu;
 mod engine;

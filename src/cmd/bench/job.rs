@@ -1,4 +1,4 @@
-//! A bench at work: loads the models, runs what the plan still wants, and stores each generation as it ends.
+//! A run at work that answers prompts: loads the models, runs what the plan still wants, and stores each generation as it ends.
 
 use std::path::PathBuf;
 
@@ -11,21 +11,22 @@ use crate::cmd::context::{Context, FileHash, backend};
 use crate::cmd::facts::Facts;
 use crate::cmd::{Interrupted, interrupt};
 use crate::config::Spec;
+use crate::engine::observe::RecorderOptions;
 use crate::engine::pair::{Identified, ModelPair, PairOptions};
 use crate::engine::sampling::Sampling;
 use crate::engine::{self, threads};
 use crate::environment::{self, ProcessorTime};
-use crate::record::{NewRun, Role, RunId, Slot};
+use crate::record::{NewRun, Role, RunId, RunKind, Slot};
 use crate::store::{RunEnd, Store};
 
-/// The models of a bench, weights not yet loaded.
-pub(super) struct Models {
-    pub(super) target: Identified,
+/// The models of a run, weights not yet loaded.
+pub(in crate::cmd) struct Models {
+    pub(in crate::cmd) target: Identified,
     /// The draft, where a mode uses it.
     pub(super) draft: Option<Identified>,
 }
 
-/// The database of a bench. One that does not exist yet is made when the run begins: a bench that fails before leaves none.
+/// The database of a run. One that does not exist yet is made when the run begins: a run that fails before leaves none.
 pub(super) enum Database {
     /// It exists.
     Open(Store),
@@ -73,14 +74,14 @@ impl Database {
     }
 }
 
-/// A bench that is ready to begin.
-pub(super) struct Job {
+/// A run that is ready to begin.
+pub(in crate::cmd) struct Job {
     /// The run that is taken up again; `None` for a new one.
     pub(super) run: Option<RunId>,
     pub(super) new_run: NewRun,
     pub(super) spec: Spec,
     pub(super) database: Database,
-    pub(super) models: Models,
+    pub(in crate::cmd) models: Models,
     /// The adapter of `spec_lora`, if that is measured.
     pub(super) adapter: Option<FittedAdapter>,
     /// Warm-ups to repeat without a row.
@@ -89,21 +90,24 @@ pub(super) struct Job {
     pub(super) slots: Vec<Slot>,
 }
 
-/// A bench that took place.
-pub(super) struct Ended {
-    pub(super) store: Store,
-    pub(super) run: RunId,
+/// A run that took place.
+pub(in crate::cmd) struct Ended {
+    pub(in crate::cmd) store: Store,
+    pub(in crate::cmd) run: RunId,
     /// What ended it before all was done.
-    pub(super) error: Option<anyhow::Error>,
+    pub(in crate::cmd) error: Option<anyhow::Error>,
 }
 
 /// Carries out a job to its end, and returns the store with the run in it.
 ///
 /// # Errors
 /// If the run could not begin, or its end could not be stored.
-pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
+pub(in crate::cmd) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
     let Job { run, mut new_run, spec, mut database, models, adapter, warm_again, slots } = job;
-    note_other_runs(database.store().as_deref(), run, context)?;
+    let kind = new_run.kind;
+    if is_timed(kind) {
+        note_other_runs(database.store().as_deref(), run, context)?;
+    }
     if let Some(num_threads) = spec.threads {
         threads::limit(num_threads);
     }
@@ -113,10 +117,11 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
         draft_vocabulary: new_run.draft_vocabulary.as_ref().map(|vocabulary| &vocabulary.tokens[..]),
     };
     let pair = load(&models, options, context)?;
-    let cancel = interrupt::listen(context.ui.speaker())?;
+    let cancel = interrupt::listen(context.ui.speaker(), kind)?;
     let workload = Workload { prompts: &new_run.prompts, modes: &spec.modes };
     let weights = adapter.as_ref().map(|adapter| &adapter.adapter);
-    let mut generator = ModelGenerator::new(&pair, weights, generator_settings(&spec), &workload, &cancel)?;
+    let mut generator =
+        ModelGenerator::new(&pair, weights, generator_settings(&spec, kind), &workload, &cancel)?;
 
     let mut store = database.create(context)?;
     if let (None, Some(adapter), Some(draft)) = (run, &adapter, &models.draft) {
@@ -142,10 +147,16 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Ended> {
         now_ms: environment::now_ms,
         load_average: environment::load_average,
     };
-    let ended = warm_up(&mut measurement, &warm_again, &mut Recording { store: &mut store, run, context })
-        .and_then(|()| measure(&mut measurement, &slots, &mut Recording { store: &mut store, run, context }));
-    let error = finish(&mut store, run, ended)?;
+    let mut recording = Recording { store: &mut store, run, kind, context };
+    let ended = warm_up(&mut measurement, &warm_again, &mut recording)
+        .and_then(|()| measure(&mut measurement, &slots, &mut recording));
+    let error = finish(&mut recording, ended)?;
     Ok(Ended { store, run, error })
+}
+
+/// Whether it matters how long generations take.
+fn is_timed(kind: RunKind) -> bool {
+    kind == RunKind::Bench
 }
 
 /// Says which other runs will disturb the measurement.
@@ -161,6 +172,7 @@ fn note_other_runs(store: Option<&Store>, run: Option<RunId>, context: &Context)
 struct Recording<'a> {
     store: &'a mut Store,
     run: RunId,
+    kind: RunKind,
     context: &'a Context,
 }
 
@@ -176,9 +188,10 @@ fn warm_up(measurement: &mut Measurement, warmups: &[Slot], recording: &mut Reco
 
 /// Measures, and stores each generation as it ends.
 fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Recording) -> anyhow::Result<()> {
-    let Recording { store, run, context } = recording;
+    let Recording { store, run, kind, context } = recording;
     let num_prompts = measurement.prompts.len();
-    let progress = context.ui.progress("measuring", "generations", slots.len() as u64);
+    let doing = if is_timed(*kind) { "measuring" } else { "collecting" };
+    let progress = context.ui.progress(doing, "generations", slots.len() as u64);
     let before = ProcessorTime::now();
     let ended = measurement.measure(slots, |event| {
         match event {
@@ -200,14 +213,17 @@ fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Record
         Ok(())
     });
     drop(progress);
-    if let Some(noise) = ProcessorTime::now().zip(before).and_then(|(now, before)| now.noise_since(before)) {
+    let noise = ProcessorTime::now().zip(before).and_then(|(now, before)| now.noise_since(before));
+    if let Some(noise) = noise.filter(|_| is_timed(*kind)) {
         context.ui.warning(noise);
     }
     ended
 }
 
 /// Stores how the run ended, and returns what ended it before all was done.
-fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::Result<Option<anyhow::Error>> {
+fn finish(recording: &mut Recording, ended: anyhow::Result<()>) -> anyhow::Result<Option<anyhow::Error>> {
+    let Recording { store, run, kind, .. } = recording;
+    let run = *run;
     let Err(error) = ended else {
         store.finish_run(run, &RunEnd::Completed)?;
         return Ok(None);
@@ -219,12 +235,12 @@ fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::R
         return Err(anyhow!("{error:#}; and its end could not be stored: {second}"));
     }
     if !is_interrupted {
-        let problem = format!("run {run} is not complete (speclora bench --resume {run} goes on)");
+        let problem = format!("run {run} is not complete (speclora {kind} --resume {run} goes on)");
         return Ok(Some(error.context(problem)));
     }
     let facts = Facts::read(store, run)?;
     let interrupted = Interrupted(format!(
-        "interrupted: run {run} has {} of {} generations (speclora bench --resume {run} goes on)",
+        "interrupted: run {run} has {} of {} generations (speclora {kind} --resume {run} goes on)",
         facts.get("num_generations"),
         facts.get("num_planned_generations"),
     ));
@@ -243,17 +259,23 @@ fn load(models: &Models, options: PairOptions, context: &Context) -> anyhow::Res
     Ok(pair?)
 }
 
-fn generator_settings(spec: &Spec) -> GeneratorSettings {
+fn generator_settings(spec: &Spec, kind: RunKind) -> GeneratorSettings {
+    let sampling = Sampling {
+        temperature: spec.temperature as f32,
+        top_p: spec.top_p as f32,
+        top_k: spec.top_k as usize,
+    };
+    let recording = RecorderOptions {
+        top_k: spec.target_top_k as usize,
+        temperature: if sampling.is_greedy() { 1.0 } else { spec.temperature },
+    };
     GeneratorSettings {
         num_draft_tokens: spec.num_draft_tokens as usize,
         max_tokens: spec.max_tokens as usize,
         context_length: spec.context_length.map(|length| length as usize),
-        sampling: Sampling {
-            temperature: spec.temperature as f32,
-            top_p: spec.top_p as f32,
-            top_k: spec.top_k as usize,
-        },
+        sampling,
         system_prompt: spec.system_prompt.clone(),
         raw: spec.raw,
+        recording: (kind == RunKind::Collect).then_some(recording),
     }
 }

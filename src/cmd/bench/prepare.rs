@@ -1,14 +1,15 @@
-//! What a new bench needs before it can begin: settings, prompts, models, adapter, plan. Nothing is stored of a run until
-//! all of it is found to be in order.
+//! What a run that answers prompts needs before it can begin: settings, prompts, models, adapter, plan. Nothing is stored
+//! of it until all is found to be in order.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::BenchArgs;
-use super::adapter::WantedAdapter;
+use super::adapter::{AdapterOrigin, FittedAdapter, WantedAdapter};
+use super::flags::{Asked, PromptArgs};
 use super::job::{Database, Job, Models};
+use super::resume;
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
 use crate::cmd::context::{Context, FileHashes, backend, find_model, setting_mut};
@@ -21,23 +22,39 @@ use crate::prompts::{self, Input, PromptSet};
 use crate::record::{DraftVocabulary, Mode, NewRun, Origin, Prompt, Role, RunKind, RunModel, Setting, Slot};
 use crate::store::Store;
 
+/// Prepares what a command was asked for: a new run, or the rest of an earlier one.
+pub(in crate::cmd) fn prepared(asked: Asked, context: &Context) -> anyhow::Result<Job> {
+    match &asked.run.resume {
+        Some(selector) => resume::resumed(selector, &asked, context),
+        None => fresh(asked, context),
+    }
+}
+
 /// Prepares a new run.
-pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
-    let (spec, mut settings) = context.resolve(args.overrides())?;
+fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
+    let Asked { kind, run: labels, .. } = asked;
+    let (spec, mut settings) = context.resolve(asked.overrides.clone())?;
+    let spec = match kind {
+        RunKind::Collect => {
+            settle_for_collecting(&mut settings);
+            Spec::from_settings(&settings)?
+        }
+        _ => spec,
+    };
     let is_named =
         settings.iter().any(|setting| setting.key == "target" && setting.origin != Origin::Default);
     if !is_named && spec.target.is_some() {
         context.ui.note("no model is named: this is the built-in pair");
     }
-    let tags = parse_tags(&args.tags)?;
-    let PromptSet { prompts, source, num_duplicates } = read_prompts(args)?;
+    let tags = parse_tags(&labels.tags)?;
+    let PromptSet { prompts, source, num_duplicates } = read_prompts(asked.prompts)?;
     if num_duplicates > 0 {
         context.ui.note(format!("skipped {num_duplicates} duplicate prompts"));
     }
     let prompts = drawn(prompts, &spec);
-    let paths = ModelPaths::find(&spec)?;
-    if let Some(output) = &args.output {
-        check_output(output, args, &paths, &spec, context)?;
+    let paths = ModelPaths::find(&spec, kind)?;
+    if let Some(output) = asked.output {
+        check_output(output, &asked, &paths, &spec, context)?;
     }
     // A plan that nobody can mean, or this processor cannot carry out, is refused before models are read.
     slots(&spec, prompts.len())?;
@@ -52,8 +69,13 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
         (Some(wanted), Some(draft)) => wanted.find(draft, database.store().as_deref())?,
         _ => None,
     };
+    if kind == RunKind::Bench {
+        warn_of_leakage(adapter.as_ref(), &prompts, database.store().as_deref(), context)?;
+    }
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
-        context.ui.note("no adapter has been trained yet: spec_lora is left out");
+        context.ui.note(
+            "no adapter has been trained yet: spec_lora is left out (speclora collect, then speclora train)",
+        );
         leave_out_spec_lora(&mut settings, &spec);
     }
     if spec.threads.is_none() {
@@ -62,12 +84,12 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     let store = database.store();
     let draft_vocabulary = draft_vocabulary(&spec, &models, &source.sha256, store.as_deref())?;
     let spec = Spec::from_settings(&settings)?;
-    settings.retain(|setting| config::is_read_by(&setting.key, RunKind::Bench));
+    settings.retain(|setting| config::is_read_by(&setting.key, kind));
     let slots = slots(&spec, prompts.len())?;
     let new_run = NewRun {
-        kind: RunKind::Bench,
-        name: args.name.clone(),
-        note: args.note.clone(),
+        kind,
+        name: labels.name.clone(),
+        note: labels.note.clone(),
         tags,
         command_line: command_line(),
         environment: environment::collect(&engine::name(backend)),
@@ -82,10 +104,43 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     Ok(Job { run: None, new_run, spec, database, models, adapter, warm_again: vec![], slots })
 }
 
-/// Refuses an output that would replace what the bench reads or writes.
+/// Says so where an adapter has learned answers to the prompts that it is to be measured on.
+fn warn_of_leakage(
+    adapter: Option<&FittedAdapter>,
+    prompts: &[Prompt],
+    store: Option<&Store>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let (Some(FittedAdapter { origin: AdapterOrigin::Stored(id), .. }), Some(store)) = (adapter, store)
+    else {
+        return Ok(());
+    };
+    let num_leaked = store.leaked_prompts(*id, prompts)?;
+    if num_leaked > 0 {
+        context.ui.warning(format!(
+            "{num_leaked} of {} prompts were trained on by this adapter: its gain on them says nothing about unseen prompts \
+             (speclora query leakage)",
+            prompts.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Collecting has one mode, that of the adapter where somebody named one, and nothing to warm up for.
+fn settle_for_collecting(settings: &mut [Setting]) {
+    let is_named = setting_mut(settings, "adapter").origin != Origin::Default;
+    let is_skipped = setting_mut(settings, "modes").source.as_deref() == Some("--skip-lora");
+    let mode = if is_named && !is_skipped { Mode::SpecLora } else { Mode::SpecBase };
+    for (key, value) in [("modes", serde_json::json!([mode])), ("warmup", 0.into())] {
+        setting_mut(settings, key).origin = Origin::Default;
+        decide(settings, key, value, "collect");
+    }
+}
+
+/// Refuses an output that would replace what the run reads or writes.
 fn check_output(
     output: &Path,
-    args: &BenchArgs,
+    asked: &Asked,
     paths: &ModelPaths,
     spec: &Spec,
     context: &Context,
@@ -95,7 +150,7 @@ fn check_output(
     if let Some(draft) = &paths.draft {
         protected.add("the draft model", draft);
     }
-    if let Some(prompts) = &args.prompts_file {
+    if let Some(prompts) = &asked.prompts.prompts_file {
         protected.add("the prompts file", prompts);
     }
     if Path::new(&spec.adapter).exists() {
@@ -116,7 +171,7 @@ pub(super) fn slots(spec: &Spec, num_prompts: usize) -> Result<Vec<Slot>, UsageE
     plan(&request).map_err(|error| UsageError(error.to_string()))
 }
 
-fn read_prompts(args: &BenchArgs) -> anyhow::Result<PromptSet> {
+fn read_prompts(args: &PromptArgs) -> anyhow::Result<PromptSet> {
     let input = match &args.prompts_file {
         Some(path) => Input::File(path),
         None if args.prompts.is_empty() => {
@@ -163,14 +218,18 @@ struct ModelPaths {
 }
 
 impl ModelPaths {
-    fn find(spec: &Spec) -> anyhow::Result<Self> {
+    fn find(spec: &Spec, kind: RunKind) -> anyhow::Result<Self> {
         let no_target =
             || UsageError("no target model (give --target, or set target in speclora.toml)".to_owned());
         let target = find_model(spec.target.as_deref().ok_or_else(no_target)?, spec)?;
         let needs_draft = spec.modes.iter().any(|mode| mode.is_speculative());
         let no_draft = || {
-            let problem =
-                "no draft model (give --draft, set draft in speclora.toml, or choose --modes target_only)";
+            let problem = match kind {
+                RunKind::Bench => {
+                    "no draft model (give --draft, set draft in speclora.toml, or choose --modes target_only)"
+                }
+                _ => "no draft model (give --draft, or set draft in speclora.toml)",
+            };
             UsageError(problem.to_owned())
         };
         let draft = needs_draft.then(|| spec.draft.as_deref().ok_or_else(no_draft)).transpose()?;

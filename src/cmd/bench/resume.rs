@@ -1,35 +1,37 @@
-//! What a bench needs to go on with an earlier run: its own plan, settings and models, and only what is missing.
+//! What a command needs to go on with an earlier run: its own plan, settings and models, and only what is missing.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::BenchArgs;
 use super::adapter::fit_stored;
+use super::flags::Asked;
 use super::job::{Database, Job, Models};
 use super::prepare::{identify, slots};
 use crate::bench::plan::remainder;
 use crate::cmd::UsageError;
 use crate::cmd::context::{Context, FileHashes, backend, select_run};
-use crate::config::{Overrides, Spec};
+use crate::config::{Overrides, Spec, is_read_by};
 use crate::engine;
 use crate::engine::pair::Identified;
 use crate::environment;
-use crate::record::{NewRun, Origin, Role, RunId, Setting};
+use crate::record::{NewRun, Origin, Role, RunId, RunKind, Setting};
 use crate::store::{SlotKey, Store};
 
 /// Settings that say where things are, and are taken from this command line and not from the run.
 const PLACES: [&str; 2] = ["db", "models"];
 
 /// Prepares what is missing of an earlier run.
-pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> anyhow::Result<Job> {
-    refuse_settings(args)?;
-    let (spec, settings) = context.resolve(Overrides::NONE)?;
+pub(super) fn resumed(selector: &str, asked: &Asked, context: &Context) -> anyhow::Result<Job> {
+    refuse_settings(asked)?;
+    let (spec, mut settings) = context.resolve(Overrides::NONE)?;
+    settings.retain(|setting| is_read_by(&setting.key, asked.kind));
     let mut store = context.open_database(&context.database_path(&spec)?)?;
     let run = select_run(&store, &[selector.to_owned()])?;
-    store.check_resumable(run)?;
     let mut plan = store.run_plan(run)?;
-    if let Some(output) = &args.output {
+    check_kind(run, plan.kind, asked.kind)?;
+    store.check_resumable(run)?;
+    if let Some(output) = asked.output {
         let mut protected = context.protected(&spec)?;
         for model in &plan.models {
             protected.add("a model of this run", &model.path);
@@ -71,10 +73,20 @@ pub(super) fn resumed(selector: &str, args: &BenchArgs, context: &Context) -> an
     })
 }
 
-fn refuse_settings(args: &BenchArgs) -> Result<(), UsageError> {
-    let has_prompts = args.prompts_file.is_some() || !args.prompts.is_empty();
-    let has_labels = args.name.is_some() || args.note.is_some() || !args.tags.is_empty();
-    if has_prompts || has_labels || !args.overrides().is_empty() {
+/// A run goes on with the command that began it.
+fn check_kind(run: RunId, kind: RunKind, expected: RunKind) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        kind == expected,
+        "run {run} is one of speclora {kind} (speclora {kind} --resume {run} goes on)"
+    );
+    Ok(())
+}
+
+fn refuse_settings(asked: &Asked) -> Result<(), UsageError> {
+    let Asked { prompts, run, overrides, .. } = asked;
+    let has_prompts = prompts.prompts_file.is_some() || !prompts.prompts.is_empty();
+    let has_labels = run.name.is_some() || run.note.is_some() || !run.tags.is_empty();
+    if has_prompts || has_labels || !overrides.is_empty() {
         let problem = "--resume takes prompts and settings from the run (leave the other flags out)";
         return Err(UsageError(problem.to_owned()));
     }

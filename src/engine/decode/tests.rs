@@ -1,5 +1,7 @@
 use super::*;
+use crate::engine::observe::{Recorder, RecorderOptions};
 use crate::engine::testing::ScriptedDecoder;
+use crate::record::{Disagreement, Observations};
 
 static RUN_ON: AtomicBool = AtomicBool::new(false);
 const STOP: u32 = 0;
@@ -88,6 +90,109 @@ fn a_draft_with_a_short_context_stops_drafting() {
     assert!(rounds.iter().skip(2).all(|r| *r == (0, 0, 1)), "{rounds:?}");
     let prompt_too_long = ScriptedDecoder::counting(50).with_capacity(1);
     assert!(check(&target, &prompt_too_long, 4, &request(&[1], 5)).1.iter().all(|r| r.0 == 0));
+}
+
+const SOFTMAX: Sampling = Sampling { temperature: 1.0, top_p: 1.0, top_k: 0 };
+
+/// What a recorder sees of speculative decoding, which must go as without it.
+fn observed(
+    target: &ScriptedDecoder,
+    draft: &ScriptedDecoder,
+    num_draft_tokens: usize,
+    request: &Request,
+) -> (Decoded, Observations) {
+    let unseen =
+        decode_speculative(&mut target.clone(), &mut draft.clone(), num_draft_tokens, request).unwrap();
+    let mut recorder = Recorder::new(RecorderOptions { top_k: 4, temperature: 1.0 });
+    let drafting = Drafting { decoder: &mut draft.clone(), num_draft_tokens };
+    let decoded = decode_observed(&mut target.clone(), Some(drafting), request, &mut recorder).unwrap();
+    let rounds = |decoded: &Decoded| -> Vec<_> {
+        decoded.rounds.iter().map(|r| (r.num_drafted, r.num_accepted, r.num_emitted)).collect()
+    };
+    assert_eq!((&decoded.tokens, rounds(&decoded)), (&unseen.tokens, rounds(&unseen)));
+    (decoded, recorder.into_observations(request.prompt.to_vec()))
+}
+
+#[test]
+fn refused_proposals_are_seen_with_round_position_and_both_probabilities() {
+    let target = ScriptedDecoder::counting(50);
+    // e / (e + n − 1) is the softmax of one logit 1 among n − 1 logits 0.
+    let of = |n: u32| (std::f64::consts::E / (std::f64::consts::E + f64::from(n - 1))) as f32;
+    for (draft, draft_probability) in
+        [(ScriptedDecoder::stuck(50, 7), of(50)), (ScriptedDecoder::stuck(50, 7).with_only(10), of(10))]
+    {
+        let (decoded, observations) = observed(&target, &draft, 3, &request(&[1], 8));
+        assert_eq!(decoded.tokens, (2..=9).collect::<Vec<_>>());
+        let expected = [(0, 1, 3), (1, 2, 4), (2, 3, 5), (3, 4, 6), (4, 6, 8)];
+        let expected = expected.map(|(round, position, target_token)| Disagreement {
+            round,
+            position,
+            draft_token: 7,
+            target_token,
+            draft_probability,
+            target_probability: of(50),
+        });
+        assert_eq!(observations.disagreements, expected);
+        let likeliest: Vec<u32> = observations.target.tokens.iter().copied().step_by(4).collect();
+        assert_eq!(likeliest, decoded.tokens);
+    }
+}
+
+#[test]
+fn every_emitted_token_is_seen_and_nothing_beyond_a_stop_or_the_room() {
+    let (target, draft) = (ScriptedDecoder::random(12, 3), ScriptedDecoder::random(12, 3).with_only(9));
+    let (mut num_refused, mut num_stopped) = (0, 0);
+    for (sampling, seed, max_tokens) in [Sampling::GREEDY, SOFTMAX]
+        .into_iter()
+        .flat_map(|sampling| (0..20).map(move |seed| (sampling, seed, 1 + seed as usize * 2)))
+    {
+        let prompt = [1 + seed as u32 % 11];
+        let asked = Request { sampling, seed, ..request(&prompt, max_tokens) };
+        let (decoded, observations) = observed(&target, &draft, 4, &asked);
+        assert_eq!(observations.target.left_over.len(), decoded.tokens.len());
+        assert_eq!(observations.target.tokens.len(), decoded.tokens.len() * 4);
+        check_disagreements(&target, &decoded, &observations);
+        num_refused += observations.disagreements.len();
+        num_stopped += usize::from(decoded.stop_reason == StopReason::StopToken);
+    }
+    assert!(num_refused > 10 && (5..35).contains(&num_stopped), "{num_refused}, {num_stopped}");
+    // An accepted stop token, and then a bonus token that nobody emits.
+    let model = ScriptedDecoder::counting(6);
+    let (decoded, observations) = observed(&model, &model, 4, &request(&[1], 100));
+    assert_eq!((decoded.tokens.len(), observations.target.left_over.len()), (5, 5));
+    assert_eq!(observations.disagreements, []);
+}
+
+/// Disagreements follow from the rounds, and the target's probabilities from its logits.
+fn check_disagreements(target: &ScriptedDecoder, decoded: &Decoded, observations: &Observations) {
+    let mut start = 1;
+    let mut expected = vec![];
+    for (round, r) in (0..).zip(&decoded.rounds) {
+        if r.num_accepted < r.num_drafted {
+            expected.push((round, start + r.num_accepted));
+        }
+        start += r.num_emitted;
+    }
+    let found: Vec<_> = observations.disagreements.iter().map(|d| (d.round, d.position)).collect();
+    assert_eq!(found, expected);
+    for disagreement in &observations.disagreements {
+        let position = disagreement.position as usize;
+        assert_eq!(disagreement.target_token, decoded.tokens[position]);
+        let sequence = [&observations.prompt_tokens, &decoded.tokens[..position]].concat();
+        let whole = Distribution::new(&target.logits_after(&sequence), &SOFTMAX).unwrap();
+        assert_eq!(disagreement.target_probability, whole.probability(disagreement.target_token));
+        assert!(disagreement.draft_probability > 0.0 && disagreement.draft_probability <= 1.0);
+    }
+}
+
+#[test]
+fn target_alone_is_seen_as_well() {
+    let mut recorder = Recorder::new(RecorderOptions { top_k: 1, temperature: 1.0 });
+    let asked = request(&[1], 8);
+    let decoded = decode_observed(&mut ScriptedDecoder::counting(50), None, &asked, &mut recorder).unwrap();
+    let observations = recorder.into_observations(vec![1]);
+    assert_eq!(observations.target.tokens, decoded.tokens);
+    assert_eq!(observations.disagreements, []);
 }
 
 #[test]
