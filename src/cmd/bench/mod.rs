@@ -1,6 +1,5 @@
 //! `speclora bench`: measures modes over prompts and stores every generation as it ends.
 
-pub(super) mod adapter;
 mod job;
 mod prepare;
 mod resume;
@@ -52,6 +51,9 @@ pub struct BenchArgs {
     /// LoRA adapter of the draft: an alias, a checkpoint id, or a PEFT folder [default: best]
     #[arg(short, long, alias = "lora-adapter", value_name = "ADAPTER", help_heading = "Models")]
     adapter: Option<String>,
+    /// Takes an adapter that was made for another draft, if its shapes fit
+    #[arg(long, help_heading = "Models")]
+    force: bool,
     /// Folder in which names of models are looked up [default: ~/.cache/speclora/models]
     #[arg(long, value_name = "FOLDER", help_heading = "Models")]
     models: Option<String>,

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::BenchArgs;
-use super::adapter::WantedAdapter;
 use super::job::{Database, Job, Models};
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
+use crate::cmd::adapter::{Fitting, OtherDraft, WantedAdapter};
 use crate::cmd::context::{Context, FileHashes, backend, find_model, setting_mut};
 use crate::config::{self, NamedSize, Spec, VocabularySize};
 use crate::engine::files::builtin;
@@ -49,7 +49,10 @@ pub(super) fn fresh(args: &BenchArgs, context: &Context) -> anyhow::Result<Job> 
     let computed = hashes.computed;
     database.keep(computed);
     let adapter = match (WantedAdapter::of(&spec, &settings), &models.draft) {
-        (Some(wanted), Some(draft)) => wanted.find(draft, database.store().as_deref())?,
+        (Some(wanted), Some(draft)) => {
+            let other_draft = OtherDraft::by_force(args.force, &context.ui);
+            wanted.find(Fitting { draft, store: database.store().as_deref(), other_draft })?
+        }
         _ => None,
     };
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
