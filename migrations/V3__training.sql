@@ -9,7 +9,7 @@
 
 -- One answer of one target to one prompt. `sha256` hashes the target, the token ids of prompt and output, and the
 -- temperature of the probabilities: the same answer again is the same example. `generation_id` is where it was first
--- collected.
+-- collected; NULL where that is gone, until the answer is collected again.
 --
 -- `split_key` is drawn from the prompt's hash, between 0 and 1: a run with `holdout` h trains on no example whose key is
 -- below h, so that a prompt is on the same side in every run with the same h.

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Result;
 use super::value::to_integer;
+use super::{Error, Result};
 use crate::hash::sha256_hex;
 
 /// The size of every chunk but a blob's last; the schema's bound.
@@ -40,4 +40,30 @@ pub(super) fn get(connection: &Connection, id: i64) -> Result<Vec<u8>> {
         bytes.extend(chunk);
     }
     Ok(bytes)
+}
+
+/// Reads the bytes of a blob, which `origin` names in the error if they are not those that were stored.
+pub(super) fn get_checked(connection: &Connection, id: i64, origin: &str) -> Result<Vec<u8>> {
+    let bytes = get(connection, id)?;
+    let expected: String =
+        connection.query_row("SELECT sha256 FROM blobs WHERE id = ?1", [id], |row| row.get(0))?;
+    let found = sha256_hex(&bytes);
+    if found == expected {
+        return Ok(bytes);
+    }
+    Err(Error::DamagedBytes { origin: origin.to_owned(), expected, found })
+}
+
+/// Deletes a blob that no row refers to any more.
+pub(super) fn delete_unused(connection: &Connection, id: i64) -> Result<()> {
+    connection.execute(
+        "DELETE FROM blobs
+        WHERE id = ?1
+            AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE adapter_blob_id = ?1)
+            AND NOT EXISTS (SELECT 1 FROM run_draft_vocabularies WHERE blob_id = ?1)
+            AND NOT EXISTS (SELECT 1 FROM examples WHERE target_blob_id = ?1)
+            AND NOT EXISTS (SELECT 1 FROM train_checkpoints WHERE state_blob_id = ?1)",
+        [id],
+    )?;
+    Ok(())
 }

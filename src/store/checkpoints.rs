@@ -1,4 +1,4 @@
-//! Adapters and the names they go by.
+//! Adapters.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::Serialize;
@@ -49,16 +49,7 @@ impl Store {
         draft_model: &ModelInfo,
     ) -> Result<CheckpointId> {
         check_weights(&adapter.source, &adapter.sha256, &adapter.weights)?;
-        self.write_durably(|transaction| {
-            let stored = Stored {
-                draft_model_id: models::insert(transaction, draft_model)?,
-                blob_id: blobs::insert(transaction, &adapter.weights)?,
-            };
-            match find(transaction, adapter, &stored)? {
-                Some(checkpoint) => Ok(checkpoint),
-                None => insert(transaction, adapter, &stored),
-            }
-        })
+        self.write_durably(|transaction| find_or_insert(transaction, adapter, draft_model))
     }
 
     /// Returns a checkpoint without its bytes.
@@ -101,25 +92,31 @@ impl Store {
             })
         })
     }
-
-    /// Returns the checkpoint that a name stands for.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub fn alias(&self, name: &str) -> Result<Option<CheckpointId>> {
-        self.read(|connection| {
-            let sql = "SELECT checkpoint_id FROM aliases WHERE name = ?1";
-            Ok(connection.query_row(sql, [name], |row| row.get(0)).optional()?.map(CheckpointId))
-        })
-    }
 }
 
-fn check_weights(origin: &str, expected: &str, weights: &[u8]) -> Result<()> {
+/// Refuses weights that are not those of a SHA-256.
+pub(super) fn check_weights(origin: &str, expected: &str, weights: &[u8]) -> Result<()> {
     let found = sha256_hex(weights);
     if found == expected {
         return Ok(());
     }
     Err(Error::DamagedAdapter { origin: origin.to_owned(), expected: expected.to_owned(), found })
+}
+
+/// Returns the checkpoint of an adapter for a draft model, which is stored unless it is there already.
+pub(super) fn find_or_insert(
+    connection: &Connection,
+    adapter: &AdapterRecord,
+    draft_model: &ModelInfo,
+) -> Result<CheckpointId> {
+    let stored = Stored {
+        draft_model_id: models::insert(connection, draft_model)?,
+        blob_id: blobs::insert(connection, &adapter.weights)?,
+    };
+    match find(connection, adapter, &stored)? {
+        Some(checkpoint) => Ok(checkpoint),
+        None => insert(connection, adapter, &stored),
+    }
 }
 
 /// Where the parts of an adapter are stored.
@@ -218,16 +215,6 @@ mod tests {
         let id = store.import_adapter(&adapter, &sample::model("draft")).unwrap();
         store.connection.execute("UPDATE blob_chunks SET data = x'00'", []).unwrap();
         assert!(matches!(store.load_adapter(id), Err(Error::DamagedAdapter { .. })));
-    }
-
-    #[test]
-    fn alias_stands_for_its_checkpoint() {
-        let (_folder, mut store) = sample::store();
-        let id = store.import_adapter(&sample::adapter(10), &sample::model("draft")).unwrap();
-        assert_eq!(store.alias("best").unwrap(), None);
-        let sql = "INSERT INTO aliases (name, checkpoint_id, set_at_ms) VALUES ('best', ?1, 0)";
-        store.connection.execute(sql, [id.0]).unwrap();
-        assert_eq!(store.alias("best").unwrap(), Some(id));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{io, result};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
-use crate::record::{CheckpointId, RunId};
+use crate::record::{CheckpointId, ExampleId, RunId};
 
 /// The result of an operation of the store.
 pub type Result<T> = result::Result<T, Error>;
@@ -205,6 +205,40 @@ pub enum Error {
         /// The hash it should have.
         expected: String,
         /// The hash it has.
+        found: String,
+    },
+
+    /// A name that could be taken for something else than an alias.
+    #[error(
+        "an alias must not be empty, be a number, begin with one of . / ~ @ or have white space, got \"{name}\" \
+         (choose another name)"
+    )]
+    BadAlias {
+        /// The name.
+        name: String,
+    },
+
+    /// There is no such example.
+    #[error("no example {0} (the table examples of the database lists them)")]
+    NoExample(ExampleId),
+    /// What was observed of an answer is not of its shape.
+    #[error("target probabilities of an answer must have {expected} {what}, got {found}")]
+    MisshapenObservations {
+        /// What there is too much or too little of.
+        what: &'static str,
+        /// How many there should be.
+        expected: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Stored bytes are not what their hash says.
+    #[error("{origin}: the stored bytes are damaged, their SHA-256 is {found}, not {expected}")]
+    DamagedBytes {
+        /// What the bytes are.
+        origin: String,
+        /// The hash they should have.
+        expected: String,
+        /// The hash they have.
         found: String,
     },
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, Transaction, named_params, params};
 
-use super::value::{finite, get_parsed, to_integer};
-use super::{Result, Store, runs};
+use super::value::{finite, get_parsed, to_integer, token_bytes};
+use super::{Result, Store, examples, runs};
 use crate::hash::sha256_hex;
 use crate::record::{Decoded, Generation, Mode, Round, RunId, Slot};
 
@@ -30,15 +30,19 @@ impl From<Slot> for SlotKey {
 }
 
 impl Store {
-    /// Stores a generation that ended, well or not, with its rounds and the run's present environment, and marks the run as
-    /// alive: one commit.
+    /// Stores a generation that ended, well or not, with its rounds, what was observed of it and the run's present
+    /// environment, and marks the run as alive: one commit.
     ///
     /// # Errors
-    /// If the run is not running, or has this generation already.
+    /// If the run is not running, has this generation already, or observations do not fit the output.
     pub fn record_generation(&mut self, run: RunId, generation: &Generation) -> Result<()> {
         self.write(|transaction| {
             runs::beat(transaction, run)?;
-            insert(transaction, run, generation)
+            let id = insert(transaction, run, generation)?;
+            match &generation.outcome {
+                Ok(completion) => examples::insert(transaction, id, completion),
+                Err(_) => Ok(()),
+            }
         })
     }
 
@@ -63,8 +67,8 @@ impl Store {
     }
 }
 
-/// The row of a generation; what is `None` in it is NULL.
-fn insert(transaction: &Transaction<'_>, run: RunId, generation: &Generation) -> Result<()> {
+/// Stores the row of a generation, in which what is `None` is NULL, and its rounds. Returns its id.
+fn insert(transaction: &Transaction<'_>, run: RunId, generation: &Generation) -> Result<i64> {
     let Generation { slot, outcome, .. } = generation;
     let completion = outcome.as_ref().ok();
     let decoded = completion.map(|completion| &completion.decoded);
@@ -114,7 +118,9 @@ fn insert(transaction: &Transaction<'_>, run: RunId, generation: &Generation) ->
             ":output_text": completion.map(|completion| &completion.text),
         })?;
     let rounds = decoded.map_or(&[][..], |decoded| &decoded.rounds);
-    insert_rounds(transaction, transaction.last_insert_rowid(), rounds)
+    let id = transaction.last_insert_rowid();
+    insert_rounds(transaction, id, rounds)?;
+    Ok(id)
 }
 
 fn insert_rounds(connection: &Connection, generation_id: i64, rounds: &[Round]) -> Result<()> {
@@ -153,11 +159,6 @@ impl Totals {
             num_emitted: sum(|round| round.num_emitted),
         }
     }
-}
-
-/// Returns token ids as they are stored: little-endian u32, one after the other.
-fn token_bytes(tokens: &[u32]) -> Vec<u8> {
-    tokens.iter().flat_map(|token| token.to_le_bytes()).collect()
 }
 
 #[cfg(test)]

@@ -10,12 +10,16 @@
 //!   rows.
 //! - No NaN and no infinity enters a column. What cannot exist is NULL.
 
+mod aliases;
 mod blobs;
 mod check;
 mod checkpoints;
 mod environments;
 mod error;
+mod evaluations;
+mod examples;
 mod generations;
+mod lineage;
 mod lookup;
 mod metrics;
 mod migrate;
@@ -29,6 +33,9 @@ mod runs;
 #[cfg(test)]
 mod sample;
 mod summaries;
+mod target_probabilities;
+mod train_checkpoints;
+mod training;
 mod value;
 mod vocabularies;
 
@@ -37,6 +44,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction};
 
 pub use error::{Error, Result};
+pub use examples::ExampleFilter;
 pub use generations::SlotKey;
 pub use metrics::ModeMetrics;
 pub use models::FileStamp;

@@ -40,23 +40,7 @@ impl Store {
     /// # Errors
     /// If the database cannot be written, or a value breaks a rule of the schema.
     pub fn begin_run(&mut self, new: &NewRun) -> Result<RunId> {
-        self.write(|transaction| {
-            let run = insert_run(transaction, new)?;
-            insert_settings(transaction, run, &new.settings)?;
-            insert_models(transaction, run, &new.models)?;
-            prompts::insert_for_run(transaction, run, &new.prompts)?;
-            insert_tags(transaction, run, &new.tags)?;
-            if let Some(vocabulary) = &new.draft_vocabulary {
-                vocabularies::insert(transaction, run, vocabulary)?;
-            }
-            if let Some(note) = &new.note {
-                transaction.execute(
-                    "INSERT INTO run_notes (run_id, text, created_at_ms) VALUES (?1, ?2, ?3)",
-                    params![run.0, note, now_ms()],
-                )?;
-            }
-            Ok(run)
-        })
+        self.write(|transaction| insert(transaction, new))
     }
 
     /// Says that a run is alive. Each recorded generation says so too; this is for what takes long between them.
@@ -191,6 +175,25 @@ fn process(row: &Row<'_>) -> rusqlite::Result<Process> {
         boot_id: row.get("boot_id")?,
         start_ticks: row.get("process_start_ticks")?,
     })
+}
+
+/// Stores a run with its settings, models and prompts, as running in this process.
+pub(super) fn insert(connection: &Connection, new: &NewRun) -> Result<RunId> {
+    let run = insert_run(connection, new)?;
+    insert_settings(connection, run, &new.settings)?;
+    insert_models(connection, run, &new.models)?;
+    prompts::insert_for_run(connection, run, &new.prompts)?;
+    insert_tags(connection, run, &new.tags)?;
+    if let Some(vocabulary) = &new.draft_vocabulary {
+        vocabularies::insert(connection, run, vocabulary)?;
+    }
+    if let Some(note) = &new.note {
+        connection.execute(
+            "INSERT INTO run_notes (run_id, text, created_at_ms) VALUES (?1, ?2, ?3)",
+            params![run.0, note, now_ms()],
+        )?;
+    }
+    Ok(run)
 }
 
 fn insert_run(connection: &Connection, new: &NewRun) -> Result<RunId> {

@@ -1,5 +1,7 @@
 //! Runs and generations made up for the store's tests.
 
+mod training;
+
 use rusqlite::Row;
 use rusqlite::types::FromSql;
 use tempfile::TempDir;
@@ -9,6 +11,11 @@ use crate::hash::sha256_hex;
 use crate::record::{
     AdapterRecord, CheckpointId, Completion, Decoded, Environment, Generation, Mode, ModelFile, ModelInfo,
     NewRun, Origin, Prompt, PromptSource, Role, Round, RunKind, RunModel, Setting, Slot, StopReason,
+};
+
+pub(super) use training::{
+    answer, collect, collect_run, evaluation, example_ids, fill_training, observed, optimizer, step,
+    train_run, trained_adapter,
 };
 
 /// Opens a new database in a folder of its own, which goes when the test ends.

@@ -1,4 +1,4 @@
-//! Between Rust's types and SQLite's: 64-bit counts without a sign, spelled enums, and one value of any kind.
+//! Between Rust's types and SQLite's: 64-bit counts without a sign, token ids, spelled enums, and one value of any kind.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -105,6 +105,21 @@ pub(super) fn get_u64(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
     let value: i64 = row.get(column)?;
     let index = row.as_ref().column_index(column)?;
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, value))
+}
+
+/// Returns token ids as they are stored: little-endian u32, one after the other.
+pub(super) fn token_bytes(tokens: &[u32]) -> Vec<u8> {
+    tokens.iter().flat_map(|token| token.to_le_bytes()).collect()
+}
+
+/// Returns the token ids that bytes stand for.
+pub(super) fn tokens_of(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.chunks_exact(4).map(|bytes| u32::from_le_bytes(bytes.try_into().expect("four bytes")))
+}
+
+/// Reads a column of token ids.
+pub(super) fn get_tokens(row: &Row<'_>, column: &str) -> rusqlite::Result<Vec<u32>> {
+    Ok(tokens_of(&row.get::<_, Vec<u8>>(column)?).collect())
 }
 
 /// Reads a value that is stored by its name.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::value::to_integer;
+use super::value::{to_integer, token_bytes, tokens_of};
 use super::{Result, Store, blobs};
 use crate::record::{DraftVocabulary, RunId};
 
@@ -59,7 +59,6 @@ impl Store {
 
 /// Stores what a run's draft proposes from.
 pub(super) fn insert(connection: &Connection, run: RunId, vocabulary: &DraftVocabulary) -> Result<()> {
-    let bytes: Vec<u8> = vocabulary.tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
     connection.execute(
         "INSERT INTO run_draft_vocabularies (
             run_id, blob_id, num_tokens, num_special, num_from_outputs, num_from_list, num_from_lowest
@@ -69,7 +68,7 @@ pub(super) fn insert(connection: &Connection, run: RunId, vocabulary: &DraftVoca
         )",
         named_params! {
             ":run_id": run.0,
-            ":blob_id": blobs::insert(connection, &bytes)?,
+            ":blob_id": blobs::insert(connection, &token_bytes(&vocabulary.tokens))?,
             ":num_tokens": to_integer(vocabulary.tokens.len() as u64),
             ":num_special": vocabulary.num_special,
             ":num_from_outputs": vocabulary.num_from_outputs,
@@ -100,10 +99,6 @@ pub(super) fn of_run(connection: &Connection, run: RunId) -> Result<Option<Draft
     };
     let tokens = tokens_of(&blobs::get(connection, blob_id)?).collect();
     Ok(Some(DraftVocabulary { tokens, ..vocabulary }))
-}
-
-fn tokens_of(bytes: &[u8]) -> impl Iterator<Item = u32> {
-    bytes.chunks_exact(4).map(|bytes| u32::from_le_bytes(bytes.try_into().expect("four bytes")))
 }
 
 #[cfg(test)]

@@ -1,0 +1,106 @@
+//! Names for checkpoints, which people and training move from one to the next.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Error, Result, Store};
+use crate::environment::now_ms;
+use crate::record::CheckpointId;
+
+impl Store {
+    /// Returns the checkpoint that a name stands for.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn alias(&self, name: &str) -> Result<Option<CheckpointId>> {
+        self.read(|connection| {
+            let sql = "SELECT checkpoint_id FROM aliases WHERE name = ?1";
+            Ok(connection.query_row(sql, [name], |row| row.get(0)).optional()?.map(CheckpointId))
+        })
+    }
+
+    /// Lists the names there are, in the order of the alphabet.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn aliases(&self) -> Result<Vec<(String, CheckpointId)>> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare("SELECT name, checkpoint_id FROM aliases ORDER BY name")?;
+            let aliases = statement
+                .query_map([], |row| Ok((row.get("name")?, CheckpointId(row.get("checkpoint_id")?))))?;
+            Ok(aliases.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Makes a name stand for a checkpoint, and for no other, so that a power cut cannot undo it.
+    ///
+    /// # Errors
+    /// If there is no such checkpoint, or the name could be taken for an id, a run or a path.
+    pub fn set_alias(&mut self, name: &str, id: CheckpointId) -> Result<()> {
+        check_name(name)?;
+        self.checkpoint(id)?;
+        self.write_durably(|transaction| set(transaction, name, id))
+    }
+}
+
+/// Makes a name stand for a checkpoint.
+pub(super) fn set(connection: &Connection, name: &str, id: CheckpointId) -> Result<()> {
+    connection.execute(
+        "INSERT INTO aliases (name, checkpoint_id, set_at_ms)
+        VALUES (?1, ?2, ?3)
+        ON CONFLICT (name) DO UPDATE SET checkpoint_id = excluded.checkpoint_id, set_at_ms = excluded.set_at_ms",
+        params![name, id.0, now_ms()],
+    )?;
+    Ok(())
+}
+
+/// Refuses a name that an option which takes an alias, an id or a path would read as one of the others.
+fn check_name(name: &str) -> Result<()> {
+    // The type also reads `inf` and `nan`, which are as good names as any.
+    let is_number = name.contains(|c: char| c.is_ascii_digit()) && name.parse::<f64>().is_ok();
+    let is_bad = name.is_empty()
+        || name.starts_with(['.', '/', '~', '@'])
+        || name.contains(char::is_whitespace)
+        || is_number;
+    if is_bad { Err(Error::BadAlias { name: name.to_owned() }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::AdapterRecord;
+    use crate::store::sample;
+
+    #[test]
+    fn alias_stands_for_the_checkpoint_that_it_was_given_last() {
+        let (_folder, mut store) = sample::store();
+        let first = store.import_adapter(&sample::adapter(10), &sample::model("draft")).unwrap();
+        let other = AdapterRecord { config_json: "{}".to_owned(), ..sample::adapter(10) };
+        let second = store.import_adapter(&other, &sample::model("draft")).unwrap();
+        assert_eq!(store.alias("best").unwrap(), None);
+        store.set_alias("best", first).unwrap();
+        store.set_alias("a/b", first).unwrap();
+        store.set_alias("best", second).unwrap();
+        assert_eq!(store.alias("best").unwrap(), Some(second));
+        let expected = [("a/b".to_owned(), first), ("best".to_owned(), second)];
+        assert_eq!(store.aliases().unwrap(), expected);
+    }
+
+    #[test]
+    fn alias_of_an_unknown_checkpoint_is_refused() {
+        let (_folder, mut store) = sample::store();
+        assert!(matches!(store.set_alias("best", CheckpointId(9)), Err(Error::NoCheckpoint(_))));
+    }
+
+    #[test]
+    fn name_that_could_be_something_else_is_no_alias() {
+        for name in ["", "12", "-3", "1.5", ".hidden", "../up", "/root", "~/x", "@latest", "my name", "tab\t"]
+        {
+            let message = check_name(name).unwrap_err().to_string();
+            assert!(message.contains(&format!("got \"{name}\"")), "{message}");
+        }
+        for name in ["best", "v1.2", "a/b", "12b", "inf", "größer", "x@y"] {
+            check_name(name).unwrap();
+        }
+    }
+}

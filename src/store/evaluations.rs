@@ -1,0 +1,145 @@
+//! What drafts make of targets' outputs: during training, of the held-out examples; in an evaluation, of its prompts.
+
+use rusqlite::{Row, params};
+
+use super::{Result, Store, runs};
+use crate::record::{CheckpointId, ExampleId, HeldOutFigures, OutputEvaluation, RunId};
+
+impl Store {
+    /// Stores what a training run's draft makes of held-out examples after so many steps, in place of what there is of them
+    /// already, and marks the run as alive: one commit.
+    ///
+    /// # Errors
+    /// If the run is not running or has not such an example, or a sum is no number.
+    pub fn record_train_evaluation(
+        &mut self,
+        run: RunId,
+        step: u32,
+        evaluations: &[(ExampleId, OutputEvaluation)],
+    ) -> Result<()> {
+        self.write(|transaction| {
+            runs::beat(transaction, run)?;
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO example_evaluations (
+                    run_id, step, example_id, num_positions, expected_acceptance, num_agreements, loss, num_rounds,
+                    num_drafted, num_accepted, num_emitted
+                )
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?;
+            for (example, evaluation) in evaluations {
+                insert.execute(params![
+                    run.0,
+                    step,
+                    example.0,
+                    evaluation.num_positions,
+                    evaluation.expected_acceptance,
+                    evaluation.num_agreements,
+                    evaluation.loss,
+                    evaluation.num_rounds,
+                    evaluation.num_drafted,
+                    evaluation.num_accepted,
+                    evaluation.num_emitted,
+                ])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns a training run's held-out figures, in the order of their steps.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn train_evaluations(&self, run: RunId) -> Result<Vec<HeldOutFigures>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT step, expected_acceptance, top1_agreement, loss, acceptance_rate, mean_acceptance_length
+                FROM train_evaluations
+                WHERE run_id = ?1
+                ORDER BY step",
+            )?;
+            let figures = statement.query_map([run.0], |row| {
+                Ok(HeldOutFigures {
+                    step: row.get("step")?,
+                    expected_acceptance: row.get("expected_acceptance")?,
+                    top1_agreement: row.get("top1_agreement")?,
+                    loss: row.get("loss")?,
+                    acceptance_rate: row.get("acceptance_rate")?,
+                    mean_acceptance_length: row.get("mean_acceptance_length")?,
+                })
+            })?;
+            Ok(figures.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Returns what a training run's draft made of each held-out example after so many steps, in the order of their ids.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn example_evaluations(&self, run: RunId, step: u32) -> Result<Vec<(ExampleId, OutputEvaluation)>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT
+                    example_id, num_positions, expected_acceptance, num_agreements, loss, num_rounds, num_drafted,
+                    num_accepted, num_emitted
+                FROM example_evaluations
+                WHERE run_id = ?1 AND step = ?2
+                ORDER BY example_id",
+            )?;
+            let evaluations = statement.query_map(params![run.0, step], |row| {
+                Ok((ExampleId(row.get("example_id")?), evaluation(row)?))
+            })?;
+            Ok(evaluations.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// Stores what a draft makes of the target's output to a prompt of a run, in place of what there is of it already, and
+    /// marks the run as alive: one commit. Without a checkpoint, it is the draft as it is.
+    ///
+    /// # Errors
+    /// If the run is not running or has not such a prompt, the checkpoint is unknown, or a sum is no number.
+    pub fn record_prompt_evaluation(
+        &mut self,
+        run: RunId,
+        prompt_index: u32,
+        checkpoint: Option<CheckpointId>,
+        evaluation: &OutputEvaluation,
+    ) -> Result<()> {
+        self.write(|transaction| {
+            runs::beat(transaction, run)?;
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO prompt_evaluations (
+                        run_id, prompt_index, checkpoint_id, num_positions, expected_acceptance, num_agreements,
+                        num_rounds, num_drafted, num_accepted, num_emitted
+                    )
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                )?
+                .execute(params![
+                    run.0,
+                    prompt_index,
+                    checkpoint.map(|id| id.0),
+                    evaluation.num_positions,
+                    evaluation.expected_acceptance,
+                    evaluation.num_agreements,
+                    evaluation.num_rounds,
+                    evaluation.num_drafted,
+                    evaluation.num_accepted,
+                    evaluation.num_emitted,
+                ])?;
+            Ok(())
+        })
+    }
+}
+
+fn evaluation(row: &Row<'_>) -> rusqlite::Result<OutputEvaluation> {
+    Ok(OutputEvaluation {
+        num_positions: row.get("num_positions")?,
+        expected_acceptance: row.get("expected_acceptance")?,
+        num_agreements: row.get("num_agreements")?,
+        loss: row.get("loss")?,
+        num_rounds: row.get("num_rounds")?,
+        num_drafted: row.get("num_drafted")?,
+        num_accepted: row.get("num_accepted")?,
+        num_emitted: row.get("num_emitted")?,
+    })
+}
