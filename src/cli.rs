@@ -24,6 +24,7 @@ impl Cli {
         cmd::run(self.global, |context| match &self.command {
             Command::Demo(args) => cmd::demo::run(args, context),
             Command::Bench(args) => cmd::bench::run(args, context),
+            Command::Adapters(args) => cmd::adapters::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
             Command::Models(args) => cmd::models::run(args, context),
@@ -41,6 +42,8 @@ pub enum Command {
     /// Measures target-only and speculative decoding over prompts, and stores every figure
     #[command(visible_alias = "benchmark-suite")]
     Bench(Box<cmd::bench::BenchArgs>),
+    /// Lists, shows and names stored adapters; moves them out to PEFT folders and in again
+    Adapters(cmd::adapters::AdaptersArgs),
     /// Lists and shows stored runs
     Runs(cmd::runs::RunsArgs),
     /// Writes a stored run as JSON or CSV

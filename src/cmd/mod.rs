@@ -4,6 +4,7 @@
 //! and asks a renderer for text; it holds no maths and no SQL.
 
 mod adapter;
+pub mod adapters;
 pub mod bench;
 pub mod config;
 mod context;

@@ -1,14 +1,15 @@
 //! From stored rows to what the renderers take.
 
 use anyhow::Context as _;
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json, json};
 
+use super::context::Context;
 use super::facts::Facts;
 use crate::config::Spec;
 use crate::record::{Role, RunId};
 use crate::report::{
-    BenchExport, Cell, Column, Grid, Metadata, ModeFigures, ModeSummary, PromptFigures, Style,
-    comparison_lines,
+    BenchExport, Cell, Column, Format, Grid, Metadata, ModeFigures, ModeSummary, PromptFigures, Style,
+    comparison_lines, labelled_lines,
 };
 use crate::store::{Hex, ModeMetrics, Rows, Store, Value};
 
@@ -149,6 +150,31 @@ pub(super) fn whole_grid(rows: &Rows) -> Grid {
         grid.push(row.iter().map(|value| cell(value, Style::Decimals(4))));
     }
     grid
+}
+
+/// Facts for people: wrapped to the terminal, or as a Markdown table.
+pub(super) fn facts_text(facts: &[(&str, String)], context: &Context) -> String {
+    if context.format() == Format::Table {
+        return labelled_lines(facts, context.ui.width());
+    }
+    let mut grid = Grid::new([Column::new("key", "Fact"), Column::new("value", "Value")]);
+    for (label, text) in facts {
+        grid.push([Cell::Text((*label).to_owned()), Cell::Text(text.clone())]);
+    }
+    grid.render(context.format())
+}
+
+/// All rows as objects, for programs.
+pub(super) fn objects(rows: &Rows) -> Json {
+    let object = |row: &Vec<Value>| -> Json {
+        rows.columns
+            .iter()
+            .zip(row)
+            .map(|(key, value)| (key.clone(), json!(value)))
+            .collect::<Map<_, _>>()
+            .into()
+    };
+    rows.rows.iter().map(object).collect()
 }
 
 fn cell(value: &Value, style: Style) -> Cell {

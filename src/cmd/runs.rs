@@ -1,16 +1,16 @@
 //! `speclora runs`: lists stored runs and shows one.
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
 use super::UsageError;
 use super::config::stored_settings_grid;
 use super::context::{Context, select_run};
 use super::facts::Facts;
-use super::present::{self, Shown, View, chosen_grid, lines_below, whole_grid};
+use super::present::{self, Shown, View, chosen_grid, facts_text, lines_below, objects, whole_grid};
 use crate::record::RunId;
-use crate::report::{Cell, Column, Format, Grid, Style, details_grid, labelled_lines, summary_grid};
-use crate::store::{Rows, Store, Value};
+use crate::report::{Format, Grid, Style, details_grid, summary_grid};
+use crate::store::Store;
 
 /// Arguments of `speclora runs`.
 #[derive(Debug, Args)]
@@ -154,7 +154,7 @@ fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
         false => format!("\n{title}\n{}", grid.render(format)),
     };
     let text = [
-        facts_text(&facts, context),
+        facts_text(&facts.labelled(), context),
         part("Models", chosen_grid(&models, &MODELS)),
         part("Settings", stored_settings_grid(&store.run_plan(run)?.settings)),
         facts.incomplete().map(|line| format!("\n{line}\n")).unwrap_or_default(),
@@ -165,29 +165,4 @@ fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
         lines_below(&summaries),
     ];
     Ok(context.ui.data(&text.concat())?)
-}
-
-/// The facts for people: wrapped to the terminal, or as a Markdown table.
-fn facts_text(facts: &Facts, context: &Context) -> String {
-    let facts = facts.labelled();
-    if context.format() == Format::Table {
-        return labelled_lines(&facts, context.ui.width());
-    }
-    let mut grid = Grid::new([Column::new("key", "Fact"), Column::new("value", "Value")]);
-    for (label, text) in facts {
-        grid.push([Cell::Text(label.to_owned()), Cell::Text(text)]);
-    }
-    grid.render(context.format())
-}
-
-fn objects(rows: &Rows) -> Json {
-    let object = |row: &Vec<Value>| -> Json {
-        rows.columns
-            .iter()
-            .zip(row)
-            .map(|(key, value)| (key.clone(), json!(value)))
-            .collect::<Map<_, _>>()
-            .into()
-    };
-    rows.rows.iter().map(object).collect()
 }
