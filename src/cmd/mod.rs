@@ -3,6 +3,8 @@
 //! A handler is glue. It resolves settings, opens the store, loads models, runs a pure plan, hands results to the store
 //! and asks a renderer for text; it holds no maths and no SQL.
 
+mod adapter;
+pub mod adapters;
 pub mod bench;
 pub mod collect;
 pub mod config;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::adapter::{AdapterOrigin, FittedAdapter};
 use crate::bench::generator::{GeneratorSettings, ModelGenerator, Workload};
 use crate::bench::measure::{Event, Measurement};
+use crate::cmd::adapter::{AdapterOrigin, FittedAdapter};
 use crate::cmd::context::{Context, FileHash, backend};
 use crate::cmd::facts::Facts;
 use crate::cmd::{Interrupted, interrupt};

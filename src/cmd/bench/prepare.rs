@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::adapter::{AdapterOrigin, FittedAdapter, WantedAdapter};
 use super::flags::{Asked, PromptArgs};
 use super::job::{Database, Job, Models};
 use super::resume;
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
+use crate::cmd::adapter::{AdapterOrigin, FittedAdapter, Fitting, OtherDraft, WantedAdapter};
 use crate::cmd::context::{Context, FileHashes, backend, find_model, setting_mut};
 use crate::config::{self, NamedSize, Spec, VocabularySize};
 use crate::engine::files::builtin;
@@ -66,7 +66,10 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
     let computed = hashes.computed;
     database.keep(computed);
     let adapter = match (WantedAdapter::of(&spec, &settings), &models.draft) {
-        (Some(wanted), Some(draft)) => wanted.find(draft, database.store().as_deref())?,
+        (Some(wanted), Some(draft)) => {
+            let other_draft = OtherDraft::by_force(asked.takes_other_draft, &context.ui);
+            wanted.find(Fitting { draft, store: database.store().as_deref(), other_draft })?
+        }
         _ => None,
     };
     if kind == RunKind::Bench {
