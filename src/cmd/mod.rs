@@ -18,6 +18,7 @@ pub mod models;
 mod output;
 mod present;
 pub mod runs;
+pub mod train;
 
 use std::process::ExitCode;
 

@@ -112,7 +112,12 @@ fn ignored_settings(given: &[Setting], of_run: &[Setting]) -> Vec<String> {
     given.iter().filter(differs).map(named).collect()
 }
 
-fn models_of_run(plan: &NewRun, run: RunId, store: &mut Store, context: &Context) -> anyhow::Result<Models> {
+pub(in crate::cmd) fn models_of_run(
+    plan: &NewRun,
+    run: RunId,
+    store: &mut Store,
+    context: &Context,
+) -> anyhow::Result<Models> {
     let mut hashes = FileHashes::new(Some(store), &context.ui);
     let mut open = |role: Role| -> anyhow::Result<Option<Identified>> {
         let Some(model) = plan.models.iter().find(|model| model.role == role) else {
