@@ -172,7 +172,7 @@ fn hashes(workspace: &Workspace, run: i64) -> HashSet<String> {
 fn a_killed_run_goes_on_and_ends_with_the_same_examples() {
     let workspace = Workspace::new();
     let (target, draft) = (model("llama-untied"), model("qwen3-tied"));
-    let arguments = collect_arguments(&target, &draft, &["--temperature", "1", "-n", "60"]);
+    let arguments = collect_arguments(&target, &draft, &["--temperature", "1", "-n", "150"]);
     let mut child = workspace.spawn(&arguments);
     let stored = || {
         Connection::open(workspace.path("speclora.db"))
@@ -185,14 +185,14 @@ fn a_killed_run_goes_on_and_ends_with_the_same_examples() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!((5..240).contains(&stored()));
+    assert!((5..600).contains(&stored()));
     assert_eq!(workspace.json(&["runs", "list"])[0]["state"], "crashed");
 
     let as_bench = workspace.run(&["bench", "--resume", "1"]);
     assert_eq!(as_bench.code, Some(1));
     assert!(as_bench.stderr.contains("speclora collect --resume 1 goes on"), "{}", as_bench.stderr);
     workspace.succeed(&["collect", "--resume", "1"]);
-    assert_eq!(stored(), 240);
+    assert_eq!(stored(), 600);
     let whole = Workspace::new();
     whole.succeed(&arguments);
     assert_eq!(hashes(&workspace, 1), hashes(&whole, 1));
