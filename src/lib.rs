@@ -11,7 +11,7 @@
 //! | [`config`] | defaults, files, environment and flags become a [`config::Spec`], each value with its origin |
 //! | [`prompts`] | prompt files become a list of prompts |
 //! | [`engine`] | model files in, tokens out: loading, tokenizer, chat template, decoder, sampling, acceptance, loops |
-//! | [`mod@bench`] | the plan of a benchmark, and carrying it out |
+//! | [`mod@bench`] | the plan of a benchmark or of collecting, and carrying it out |
 //! | [`store`] | the SQLite file: migrations, writing rows, asking `queries/*.sql` |
 //! | [`report`] | values become tables, Markdown, CSV, JSON |
 //! | [`ui`] | the only place that prints |
@@ -37,6 +37,8 @@
 //!   text has are **met**.
 //! - **built-in pair**: the tiny target and draft that the program carries.
 //! - **run**: one execution of a command, with its settings; **generation**: one prompt, one mode, one iteration.
+//! - **example**: a target's answer to a prompt, kept to learn from; **disagreement**: the first refused proposal of a round;
+//!   **failure**: an answer whose acceptance rate is below a threshold, else it is **matched**.
 //! - **checkpoint**: a stored LoRA adapter; **alias**: a name for one (`best`, `final`, `latest`).
 //! - **slot**: one place in a run's plan; **warm-up**: a generation that counts in no figure.
 //! - **TTFT**, **TTLT**: time to first and to last token, from the request.

@@ -24,12 +24,12 @@ use crate::store::Store;
     after_help = "Each answer of the target becomes an example, kept once however often it is given; with --temperature above 0, \
     each iteration and seed gives another. An example has the target's likeliest tokens at each position. Whether a prompt \
     is held out is drawn from its text, so that it stays on the same side in every run.\n\n\
-    A line of --output is one example of this run:\n  \
-    {\"example_id\", \"prompt\", \"output\", \"tokens\": [id, …], \"acceptance_rate\", \"num_drafted\", \"num_accepted\",\n   \
-    \"num_rounds\", \"disagreements\": [{\"round\", \"position\", \"draft_token\", \"target_token\", \"draft_text\",\n   \
-    \"target_text\", \"draft_probability\", \"target_probability\"}, …], \"split\": \"train\" | \"held_out\"}\n\
-    A disagreement is the first proposal of a round that the target refused; positions and rounds count from 0; \
-    probabilities are softmax(logits). Figures of a draft are those of the answer's first generation in this run."
+    A line of --output is an object for one example of this run: example_id, prompt, output (text), tokens (ids), \
+    acceptance_rate, num_drafted, num_accepted, num_rounds, split (train or held_out), and disagreements, a list of objects \
+    with round, position, draft_token, target_token, draft_text, target_text, draft_probability and target_probability. A \
+    disagreement is the first proposal of a round that the target refused; positions and rounds count from 0, probabilities \
+    are softmax(logits), and the text of a special token is empty. The figures are those of the first time that this run \
+    came by the answer."
 )]
 pub struct CollectArgs {
     #[command(flatten)]
