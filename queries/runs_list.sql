@@ -4,7 +4,8 @@
 -- :crashed_run_ids  the running ones whose process is known to be gone, as a JSON list; NULL: go by their silence
 --                   (view run_states)
 --
--- The figures are those of the summaries, which a run has once it has ended.
+-- Speeds are those of the summaries, which a run has once it has ended. Of training runs alone: num_steps done, train_loss
+-- of the last, and best_expected_acceptance, the highest of their held-out figures (view train_evaluations).
 SELECT
     r.id AS run_id,
     r.name,
@@ -24,6 +25,17 @@ SELECT
     target_only.avg_tokens_per_second AS target_tokens_per_second,
     spec_base.avg_tokens_per_second / target_only.avg_tokens_per_second AS spec_base_speedup,
     spec_lora.avg_tokens_per_second / target_only.avg_tokens_per_second AS spec_lora_speedup,
+    (SELECT max(ts.step) FROM train_steps AS ts WHERE ts.run_id = r.id) AS num_steps,
+    (SELECT ts.loss FROM train_steps AS ts WHERE ts.run_id = r.id ORDER BY ts.step DESC LIMIT 1) AS train_loss,
+    (
+        SELECT max(v.expected_acceptance)
+        FROM (
+            SELECT sum(ee.expected_acceptance) / sum(ee.num_positions) AS expected_acceptance
+            FROM example_evaluations AS ee
+            WHERE ee.run_id = r.id
+            GROUP BY ee.step
+        ) AS v
+    ) AS best_expected_acceptance,
     r.uid
 FROM runs AS r
 JOIN run_states AS s ON s.run_id = r.id

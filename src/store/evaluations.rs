@@ -143,3 +143,51 @@ fn evaluation(row: &Row<'_>) -> rusqlite::Result<OutputEvaluation> {
         num_emitted: row.get("num_emitted")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample;
+
+    #[test]
+    fn held_out_figures_are_means_over_positions_by_step() {
+        let (_folder, mut store, run, ids) = sample::training();
+        let (a, b) = (sample::evaluation(9.0), sample::evaluation(3.0));
+        store.record_train_evaluation(run, 4, &[(ids[1], a), (ids[2], b)]).unwrap();
+        store.record_train_evaluation(run, 0, &[(ids[2], a)]).unwrap();
+        store.record_train_evaluation(run, 0, &[(ids[2], b)]).unwrap();
+        let at = |step, expected_acceptance| HeldOutFigures {
+            step,
+            expected_acceptance,
+            top1_agreement: 0.6,
+            loss: 0.5,
+            acceptance_rate: Some(0.625),
+            mean_acceptance_length: Some(2.25),
+        };
+        assert_eq!(store.train_evaluations(run).unwrap(), [at(0, 0.3), at(4, 0.6)]);
+        assert_eq!(store.example_evaluations(run, 4).unwrap(), [(ids[1], a), (ids[2], b)]);
+        assert_eq!(store.example_evaluations(run, 0).unwrap(), [(ids[2], b)]);
+        assert_eq!(store.example_evaluations(run, 1).unwrap(), []);
+    }
+
+    #[test]
+    fn evaluation_of_a_prompt_is_stored_once_for_each_draft() {
+        let (_folder, mut store) = sample::store();
+        let checkpoint = store.import_adapter(&sample::adapter(10), &sample::model("draft")).unwrap();
+        let run = store.begin_run(&sample::run(2)).unwrap();
+        for expected_acceptance in [1.0, 4.0] {
+            for (prompt_index, checkpoint) in [(0, None), (1, None), (0, Some(checkpoint))] {
+                let evaluation = sample::evaluation(expected_acceptance);
+                store.record_prompt_evaluation(run, prompt_index, checkpoint, &evaluation).unwrap();
+            }
+        }
+        assert_eq!(sample::count(&store, "prompt_evaluations"), 3);
+        let figures: Vec<f64> = sample::column(
+            &store,
+            "SELECT expected_acceptance FROM draft_evaluations ORDER BY checkpoint_id",
+        );
+        assert_eq!(figures, [0.4, 0.4]);
+        let evaluation = sample::evaluation(1.0);
+        assert!(store.record_prompt_evaluation(run, 7, None, &evaluation).is_err());
+    }
+}

@@ -64,3 +64,39 @@ fn column<T: FromSql>(connection: &Connection, sql: &str, checkpoint: Checkpoint
     let values = statement.query_map([checkpoint.0], |row| row.get(0))?;
     Ok(values.collect::<rusqlite::Result<_>>()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Purpose;
+    use crate::store::sample;
+
+    #[test]
+    fn adapter_has_learned_what_it_and_its_ancestors_did_up_to_their_steps() {
+        let (_folder, mut store, run, ids) = sample::training();
+        store.record_train_step(run, &sample::step(1, &ids[..1])).unwrap();
+        let early = sample::record_checkpoint(&mut store, run, 1);
+        store.record_train_step(run, &sample::step(2, &ids[1..2])).unwrap();
+        let late = sample::record_checkpoint(&mut store, run, 2);
+
+        let from_early =
+            store.begin_training(&sample::train_run(Some(early)), &[(ids[2], Purpose::Train)]).unwrap();
+        store.record_train_step(from_early, &sample::step(1, &ids[2..])).unwrap();
+        let child = sample::record_checkpoint(&mut store, from_early, 9);
+        let imported = store.import_adapter(&sample::adapter(3), &sample::model("draft")).unwrap();
+
+        let prompts = ["prompt 0", "prompt 2", "prompt 2", "unheard of"].map(|text| Prompt {
+            text: text.to_owned(),
+            external_id: None,
+            category: None,
+        });
+        let check = |checkpoint, examples: &[ExampleId], num_leaked| {
+            assert_eq!(store.trained_examples(checkpoint).unwrap(), examples);
+            assert_eq!(store.leaked_prompts(checkpoint, &prompts).unwrap(), num_leaked);
+        };
+        check(early, &ids[..1], 1);
+        check(late, &ids[..2], 1);
+        check(child, &[ids[0], ids[2]], 3);
+        check(imported, &[], 0);
+    }
+}

@@ -35,8 +35,15 @@ macro_rules! queries {
 
 queries!(
     ACCEPTANCE_BY_POSITION = "acceptance_by_position",
+    CHECKPOINT_LINEAGE = "checkpoint_lineage",
     CHECKPOINTS = "checkpoints",
+    COLLECT_COUNTERS = "collect_counters",
+    DISAGREEMENTS = "disagreements",
+    DRAFT_EVALUATIONS = "draft_evaluations",
+    EXAMPLE_DISAGREEMENTS = "example_disagreements",
+    EXAMPLES = "examples",
     GENERATIONS = "generations",
+    LEAKAGE = "leakage",
     MODE_METRICS = "mode_metrics",
     PROMPT_METRICS = "prompt_metrics",
     PROMPT_SPEEDUPS = "prompt_speedups",
@@ -47,6 +54,8 @@ queries!(
     RUN_SETTINGS = "run_settings",
     RUN_SHOW = "run_show",
     RUNS_LIST = "runs_list",
+    TRAIN_EVALUATIONS = "train_evaluations",
+    TRAIN_STEPS = "train_steps",
 );
 
 impl Query {

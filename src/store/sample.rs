@@ -14,8 +14,8 @@ use crate::record::{
 };
 
 pub(super) use training::{
-    answer, collect, collect_run, evaluation, example_ids, fill_training, observed, optimizer, step,
-    train_run, trained_adapter,
+    answer, collect, collect_run, evaluation, fill_training, observed, optimizer, record_checkpoint, step,
+    train_run, trained_adapter, training,
 };
 
 /// Opens a new database in a folder of its own, which goes when the test ends.

@@ -97,3 +97,63 @@ fn states(connection: &Connection, run: RunId) -> Result<Vec<i64>> {
     let states = statement.query_map([run.0], |row| row.get(0))?;
     Ok(states.collect::<rusqlite::Result<_>>()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample;
+
+    #[test]
+    fn run_goes_on_from_its_newest_checkpoint_and_keeps_no_other_state() {
+        let (_folder, mut store, run, _) = sample::training();
+        assert_eq!(store.training_state(run).unwrap(), None);
+        let checkpoints = [2, 4].map(|step| sample::record_checkpoint(&mut store, run, step));
+        let expected =
+            TrainingState { step: 4, checkpoint_id: checkpoints[1], optimizer: sample::optimizer(4) };
+        assert_eq!(store.training_state(run).unwrap(), Some(expected));
+        assert_eq!(store.train_checkpoints(run).unwrap(), [(2, checkpoints[0]), (4, checkpoints[1])]);
+        assert_eq!(store.alias("latest").unwrap(), Some(checkpoints[1]));
+        let states = sample::count(&store, "train_checkpoints WHERE state_blob_id IS NOT NULL");
+        assert_eq!(states, 1);
+        // Three examples, one adapter's weights, one state.
+        assert_eq!(sample::count(&store, "blobs"), 5);
+        assert_eq!(sample::count(&store, "blob_chunks"), 5);
+    }
+
+    #[test]
+    fn checkpoint_that_is_made_again_takes_the_place_of_the_first() {
+        let (_folder, mut store, run, _) = sample::training();
+        let first = sample::record_checkpoint(&mut store, run, 2);
+        assert_eq!(sample::record_checkpoint(&mut store, run, 2), first);
+        assert_eq!(store.training_state(run).unwrap().unwrap().optimizer, sample::optimizer(2));
+        let other = sample::trained_adapter(7);
+        let second = store.record_checkpoint(run, 2, &other, &sample::model("draft"), b"other").unwrap();
+        assert_eq!(store.train_checkpoints(run).unwrap(), [(2, second)]);
+        assert_eq!(store.training_state(run).unwrap().unwrap().optimizer, b"other");
+        assert_eq!(sample::count(&store, "blobs"), 5);
+    }
+
+    #[test]
+    fn state_that_something_else_refers_to_is_kept() {
+        let (_folder, mut store, run, _) = sample::training();
+        let other = store.begin_training(&sample::train_run(None), &[]).unwrap();
+        let state = sample::optimizer(2);
+        sample::record_checkpoint(&mut store, run, 2);
+        sample::record_checkpoint(&mut store, other, 2);
+        sample::record_checkpoint(&mut store, run, 4);
+        assert_eq!(store.training_state(other).unwrap().unwrap().optimizer, state);
+        assert_eq!(store.check().unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn damaged_state_is_noticed() {
+        let (_folder, mut store, run, _) = sample::training();
+        sample::record_checkpoint(&mut store, run, 2);
+        store.connection.execute("UPDATE blob_chunks SET data = x'00'", []).unwrap();
+        let message = store.training_state(run).unwrap_err().to_string();
+        assert!(
+            message.starts_with("state of run 2 after step 2: the stored bytes are damaged"),
+            "{message}"
+        );
+    }
+}

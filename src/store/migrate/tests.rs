@@ -71,38 +71,70 @@ fn upgrade_keeps_the_rows_and_a_copy_of_the_file_as_it_was() {
     assert_eq!(schema(&connection).len(), schema(&copy).len() + 1);
 }
 
-/// A database as version 1 left it: one run of two prompts, with rounds, an adapter, tags and notes.
-const VERSION_1: &str = include_str!("../../../tests/sql/create_v1.sql");
+/// Databases as earlier versions left them, each with a row in every table.
+const EARLIER: [(i64, &str); 2] = [
+    (1, include_str!("../../../tests/sql/create_v1.sql")),
+    (2, include_str!("../../../tests/sql/create_v2.sql")),
+];
 
-#[test]
-fn a_database_of_version_1_is_upgraded_without_losing_a_row() {
+/// A closed database as a version left it.
+fn earlier(version: i64) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("speclora.db");
-    let old = Connection::open(&path).unwrap();
-    old.execute_batch(VERSION_1).unwrap();
-    let tables: Vec<String> = {
-        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refinery%'";
-        let mut statement = old.prepare(sql).unwrap();
-        statement.query_map([], |row| row.get(0)).unwrap().map(|name| name.unwrap()).collect()
-    };
-    let count = |connection: &Connection, table: &str| -> i64 {
-        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-    };
-    let before: Vec<i64> = tables.iter().map(|table| count(&old, table)).collect();
-    assert!(
-        before.iter().all(|count| *count > 0),
-        "every table of the fixture has rows: {tables:?} {before:?}"
-    );
-    drop(old);
+    let (_, sql) = EARLIER.iter().find(|(found, _)| *found == version).unwrap();
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    (folder, path)
+}
 
-    let store = Store::open(&path).unwrap();
-    let after: Vec<i64> = tables.iter().map(|table| count(&store.connection, table)).collect();
-    assert_eq!(after, before);
+/// The tables of a database and how many rows each has.
+fn counts(connection: &Connection) -> Vec<(String, i64)> {
+    let sql = "SELECT name
+        FROM sqlite_schema
+        WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refinery%'
+        ORDER BY name";
+    let mut statement = connection.prepare(sql).unwrap();
+    let tables = statement.query_map([], |row| row.get(0)).unwrap();
+    let count = |table: String| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let num_rows = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
+        (table, num_rows)
+    };
+    tables.map(|table| count(table.unwrap())).collect()
+}
+
+#[test]
+fn database_of_any_earlier_version_is_upgraded_without_losing_a_row() {
     let (_fresh_folder, fresh) = sample::store();
-    assert_eq!(schema(&store.connection), schema(&fresh.connection));
-    let run = store.run_plan(RunId(1)).unwrap();
-    assert_eq!((run.prompts.len(), run.draft_vocabulary), (2, None));
-    assert!(!store.mode_metrics(RunId(1)).unwrap().is_empty());
+    let versions: Vec<i64> = EARLIER.iter().map(|(version, _)| *version).collect();
+    assert_eq!(versions, (1..current()).collect::<Vec<_>>(), "every landed migration has its fixture");
+    for version in versions {
+        let (_folder, path) = earlier(version);
+        let old = Connection::open(&path).unwrap();
+        assert_eq!(super::version(&old).unwrap(), version);
+        let before = counts(&old);
+        drop(old);
+        let without_rows = before.iter().find(|(_, num_rows)| *num_rows == 0);
+        assert_eq!(without_rows, None, "every table of version {version} has rows");
+
+        let store = Store::open(&path).unwrap();
+        let mut after = counts(&store.connection);
+        after.retain(|(table, _)| before.iter().any(|(known, _)| known == table));
+        assert_eq!(after, before, "version {version}");
+        assert_eq!(schema(&store.connection), schema(&fresh.connection), "version {version}");
+        assert_eq!(store.check().unwrap(), Vec::<String>::new(), "version {version}");
+        assert!(!store.mode_metrics(RunId(1)).unwrap().is_empty());
+        assert_eq!(store.run_plan(RunId(1)).unwrap().prompts.len(), 2);
+    }
+}
+
+#[test]
+fn run_of_an_earlier_version_has_what_that_version_knew() {
+    let vocabulary = |version| {
+        let (_folder, path) = earlier(version);
+        Store::open(&path).unwrap().run_plan(RunId(1)).unwrap().draft_vocabulary
+    };
+    assert_eq!(vocabulary(1), None);
+    assert_eq!(vocabulary(2).map(|vocabulary| vocabulary.tokens.len()), Some(512));
 }
 
 #[test]
@@ -204,14 +236,51 @@ fn schema_refuses_what_cannot_be() {
 }
 
 #[test]
+fn schema_refuses_what_cannot_be_learned_from() {
+    let (_folder, mut store) = sample::store();
+    sample::fill(&mut store);
+    sample::fill_training(&mut store);
+    let check = |sql: &str, expected: &str| match store.connection.execute(sql, []) {
+        Err(SqliteFailure(_, Some(message))) => assert!(message.contains(expected), "{sql}: {message}"),
+        other => panic!("{sql}: {other:?}"),
+    };
+    check("UPDATE examples SET split_key = 1.0", "split_key");
+    check("UPDATE examples SET temperature = 0.0", "temperature");
+    check("UPDATE examples SET output_tokens = x'00'", "length(output_tokens)");
+    check("UPDATE disagreements SET position = 0", "position");
+    check("UPDATE disagreements SET draft_probability = 1.5", "draft_probability");
+    check("UPDATE disagreements SET round = 7", "FOREIGN KEY");
+    check("UPDATE run_examples SET purpose = 'test' WHERE purpose = 'held_out'", "purpose");
+    check("UPDATE train_steps SET loss = NULL", "nonfinite");
+    check("UPDATE train_steps SET loss = 9e999", "loss");
+    check("UPDATE train_steps SET nonfinite = 'nan'", "nonfinite");
+    check("UPDATE train_step_examples SET example_id = 9", "FOREIGN KEY");
+    check("UPDATE example_evaluations SET num_agreements = 11", "num_agreements");
+    check("UPDATE example_evaluations SET num_accepted = 9", "num_accepted");
+    check("UPDATE prompt_evaluations SET checkpoint_id = NULL", "UNIQUE");
+    check("DELETE FROM examples", "FOREIGN KEY");
+    check("DELETE FROM checkpoints", "FOREIGN KEY");
+}
+
+#[test]
 fn deleting_a_run_takes_what_it_owns_and_nothing_else() {
     let (_folder, mut store) = sample::store();
     sample::fill(&mut store);
-    store.connection.execute("DELETE FROM runs", []).unwrap();
-    for owned in ["generations", "rounds", "mode_summaries", "run_settings", "run_models", "run_prompts"] {
-        assert_eq!(sample::count(&store, owned), 0, "{owned}");
+    sample::fill_training(&mut store);
+    let owned = [
+        ["generations", "rounds", "mode_summaries", "run_settings", "run_models"],
+        ["run_prompts", "disagreements", "generation_examples", "run_examples", "train_steps"],
+        ["train_step_examples", "example_evaluations", "train_checkpoints", "prompt_evaluations", "runs"],
+    ]
+    .concat();
+    for table in &owned {
+        assert!(sample::count(&store, table) > 0, "{table}");
     }
-    for shared in ["models", "prompts", "environments", "prompt_sets", "checkpoints", "blobs"] {
+    store.connection.execute("DELETE FROM runs", []).unwrap();
+    for table in &owned {
+        assert_eq!(sample::count(&store, table), 0, "{table}");
+    }
+    for shared in ["models", "prompts", "environments", "prompt_sets", "checkpoints", "blobs", "examples"] {
         assert!(sample::count(&store, shared) > 0, "{shared}");
     }
 }

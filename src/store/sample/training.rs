@@ -1,6 +1,7 @@
 //! What is collected and what training leaves, made up for the store's tests.
 
 use half::f16;
+use tempfile::TempDir;
 
 use super::{Store, adapter, generation, model, run, slot};
 use crate::record::{
@@ -82,6 +83,22 @@ pub(in crate::store) fn collect(store: &mut Store, num_prompts: u32) -> RunId {
     }
     store.finish_run(run, &RunEnd::Completed).unwrap();
     run
+}
+
+/// A database with three examples and a training run that has them, the last one held out.
+pub(in crate::store) fn training() -> (TempDir, Store, RunId, Vec<ExampleId>) {
+    let (folder, mut store) = super::store();
+    collect(&mut store, 3);
+    let ids = example_ids(&store);
+    let purposes = [Purpose::Train, Purpose::Replay, Purpose::HeldOut];
+    let examples: Vec<_> = ids.iter().copied().zip(purposes).collect();
+    let run = store.begin_training(&train_run(None), &examples).unwrap();
+    (folder, store, run, ids)
+}
+
+/// Stores an adapter and a state that differ from those of any other step.
+pub(in crate::store) fn record_checkpoint(store: &mut Store, run: RunId, step: u32) -> CheckpointId {
+    store.record_checkpoint(run, step, &trained_adapter(step), &model("draft"), &optimizer(step)).unwrap()
 }
 
 /// The ids of all examples.
