@@ -70,6 +70,28 @@ fn what_is_written_is_what_peft_has_read() {
     assert!(difference <= 1e-4, "max |Δ| = {difference}");
 }
 
+#[test]
+fn what_peft_has_written_is_written_with_the_same_meaning() {
+    for (case, base) in [
+        ("qwen2-tied-r4", "qwen2-tied"),
+        ("llama-untied-rslora-r2", "llama-untied"),
+        ("llama-untied-patterns", "llama-untied"),
+    ] {
+        let files = ModelFiles::open(&fixture("models").join(base)).unwrap();
+        let record = read_peft_folder(&fixture("adapters").join(case)).unwrap();
+        let adapter = Adapter::fit(&record, files.config()).unwrap();
+        let export = PeftExport {
+            rank: record.rank as usize,
+            alpha: record.alpha,
+            dropout: 0.0,
+            base_model: None,
+            source: String::new(),
+        };
+        let again = Adapter::fit(&adapter.to_peft(&export), files.config()).unwrap();
+        assert!(again == adapter, "{case}");
+    }
+}
+
 /// A workspace in which the adapter of `llama-untied` is stored as 1, under the name `house`.
 fn with_an_adapter() -> Workspace {
     let workspace = Workspace::new();
