@@ -141,10 +141,10 @@ fn stored(name: &str, store: &Store) -> anyhow::Result<Option<CheckpointId>> {
 
 /// Finds an adapter by alias, checkpoint id or folder, in this order.
 fn lookup(name: &str, fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAdapter>> {
-    if let Some(store) = fitting.store {
-        if let Some(id) = stored(name, store)? {
-            return fit_stored(id, store, fitting).map(Some);
-        }
+    if let Some(store) = fitting.store
+        && let Some(id) = stored(name, store)?
+    {
+        return fit_stored(id, store, fitting).map(Some);
     }
     let folder = Path::new(name);
     folder.is_dir().then(|| fit_folder(folder, fitting.draft)).transpose()

@@ -140,7 +140,7 @@ fn adapters_are_listed_and_shown() {
     assert_eq!((&listed[0]["aliases"], &listed[1]["aliases"]), (&().into(), &"best, house".into()));
     for (format, part) in [
         ("table", "best, house"),
-        ("md", "| best, house"),
+        ("md", "| best, house | SHA-256 "),
         ("csv", "\"best, house\""),
         ("jsonl", "\"rank\":2"),
     ] {

@@ -17,12 +17,12 @@ const LISTED: [Shown; 11] = [
     ("aliases", "Aliases", View::Text),
     ("draft_model", "Draft", View::Text),
     ("rank", "Rank", View::Integer),
-    ("alpha", "α", View::Text),
+    ("alpha", "α", View::Integer),
     ("target_modules", "Modules", View::Text),
     ("train_run_id", "Run", View::Integer),
     ("train_step", "Step", View::Integer),
     ("expected_acceptance", "Held-out ᾱ", View::Real(Style::Decimals(3))),
-    ("size_bytes", "Size", View::Text),
+    ("size_bytes", "Size", View::Integer),
     ("created_at", "Stored", View::Text),
 ];
 
@@ -51,8 +51,16 @@ fn all(store: &Store) -> anyhow::Result<Rows> {
     Ok(store.query("checkpoints", &[(":limit", Value::Integer(-1))])?)
 }
 
-/// The rows with values that people read more easily.
+/// The rows with values that people read more easily; a draft without a name goes by its hash.
 fn for_people(Rows { columns, mut rows }: Rows) -> Rows {
+    let index =
+        |key: &str| columns.iter().position(|column| column == key).expect("the query has this column");
+    let (name, hash) = (index("draft_model"), index("draft_model_sha256"));
+    for row in &mut rows {
+        if let (Value::Null, Value::Text(hash)) = (&row[name], &row[hash]) {
+            row[name] = Value::Text(format!("SHA-256 {}", start_of(hash)));
+        }
+    }
     for (index, column) in columns.iter().enumerate() {
         for value in rows.iter_mut().map(|row| &mut row[index]) {
             *value = match (column.as_str(), &*value) {
@@ -64,6 +72,11 @@ fn for_people(Rows { columns, mut rows }: Rows) -> Rows {
         }
     }
     Rows { columns, rows }
+}
+
+/// As much of a hash as people see.
+fn start_of(hash: &str) -> &str {
+    hash.get(..HASH_DIGITS).unwrap_or(hash)
 }
 
 fn size_text(size_bytes: i64) -> String {
@@ -142,9 +155,8 @@ fn labelled(found: &Rows) -> Vec<(&'static str, String)> {
         Value::Null | Value::Blob(_) => None,
     };
     let joined = |parts: [Option<String>; 2]| parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let start = |hash: String| hash.get(..HASH_DIGITS).unwrap_or(&hash).to_owned();
     let draft = text("draft_model").unwrap_or_else(|| "a model without a name".to_owned());
-    let draft_hash = text("draft_model_sha256").map(start).unwrap_or_default();
+    let draft_hash = text("draft_model_sha256").unwrap_or_default();
     let shape = joined([
         text("rank").map(|rank| format!("rank {rank}")),
         text("alpha").map(|alpha| format!("α {alpha}")),
@@ -165,7 +177,7 @@ fn labelled(found: &Rows) -> Vec<(&'static str, String)> {
     };
     let facts = [
         ("Adapter", Some(joined([text("checkpoint_id"), text("aliases")]))),
-        ("Draft", Some(format!("{draft} (SHA-256 {draft_hash})"))),
+        ("Draft", Some(format!("{draft} (SHA-256 {})", start_of(&draft_hash)))),
         ("LoRA", Some(shape)),
         ("Modules", Some(modules.join(", "))),
         ("Trained by", (!trained.is_empty()).then_some(trained)),
@@ -173,7 +185,7 @@ fn labelled(found: &Rows) -> Vec<(&'static str, String)> {
         ("Source", text("source")),
         ("Stored", text("created_at")),
         ("Size", size),
-        ("Weights", text("adapter_sha256").map(|hash| format!("SHA-256 {}", start(hash)))),
+        ("Weights", text("adapter_sha256").map(|hash| format!("SHA-256 {}", start_of(&hash)))),
         ("Uid", text("uid")),
     ];
     facts.into_iter().filter_map(|(label, text)| Some((label, text?))).collect()

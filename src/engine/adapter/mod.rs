@@ -91,7 +91,10 @@ impl Adapter {
         let tensors = SafeTensors::deserialize(&record.weights)
             .map_err(|cause| error(format!("damaged or truncated {WEIGHTS}: {cause}")))?;
         let mut layers = BTreeMap::new();
-        for name in tensors.names() {
+        // In a fixed order, so that the same adapter is always refused for the same reason.
+        let mut names = tensors.names();
+        names.sort_unstable();
+        for name in names {
             let stem = stem_of(name, &tensors).map_err(error)?;
             if name.ends_with(LORA_B) {
                 continue;
