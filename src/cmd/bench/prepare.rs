@@ -30,22 +30,25 @@ pub(in crate::cmd) fn prepared(asked: Asked, context: &Context) -> anyhow::Resul
     }
 }
 
-/// Prepares a new run.
-fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
-    let Asked { kind, run: labels, .. } = asked;
-    let (spec, mut settings) = context.resolve(asked.overrides.clone())?;
-    let spec = match kind {
-        RunKind::Collect => {
-            settle_for_collecting(&mut settings);
-            Spec::from_settings(&settings)?
-        }
-        _ => spec,
-    };
+/// The settings of a new run, and a word where nobody named a model.
+fn resolve(asked: &Asked, context: &Context) -> anyhow::Result<(Spec, Vec<Setting>)> {
+    let (mut spec, mut settings) = context.resolve(asked.overrides.clone())?;
+    if asked.kind == RunKind::Collect {
+        settle_for_collecting(&mut settings);
+        spec = Spec::from_settings(&settings)?;
+    }
     let is_named =
         settings.iter().any(|setting| setting.key == "target" && setting.origin != Origin::Default);
     if !is_named && spec.target.is_some() {
         context.ui.note("no model is named: this is the built-in pair");
     }
+    Ok((spec, settings))
+}
+
+/// Prepares a new run.
+fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
+    let Asked { kind, run: labels, .. } = asked;
+    let (spec, mut settings) = resolve(&asked, context)?;
     let tags = parse_tags(&labels.tags)?;
     let PromptSet { prompts, source, num_duplicates } = read_prompts(asked.prompts)?;
     if num_duplicates > 0 {
@@ -73,10 +76,7 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
         warn_of_leakage(adapter.as_ref(), &prompts, database.store().as_deref(), context)?;
     }
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
-        context.ui.note(
-            "no adapter has been trained yet: spec_lora is left out (speclora collect, then speclora train)",
-        );
-        leave_out_spec_lora(&mut settings, &spec);
+        leave_out_spec_lora(&mut settings, &spec, context);
     }
     if spec.threads.is_none() {
         decide(&mut settings, "threads", environment::num_physical_cores().into(), "physical cores");
@@ -301,7 +301,10 @@ fn draft_vocabulary(
 }
 
 /// Goes on without the mode that needs an adapter.
-fn leave_out_spec_lora(settings: &mut [Setting], spec: &Spec) {
+fn leave_out_spec_lora(settings: &mut [Setting], spec: &Spec, context: &Context) {
+    let note =
+        "no adapter has been trained yet: spec_lora is left out (speclora collect, then speclora train)";
+    context.ui.note(note);
     let modes: Vec<Mode> = spec.modes.iter().copied().filter(|&mode| mode != Mode::SpecLora).collect();
     decide(settings, "modes", serde_json::json!(modes), "no adapter has been trained");
 }
