@@ -25,6 +25,8 @@ impl Cli {
             Command::Demo(args) => cmd::demo::run(args, context),
             Command::Bench(args) => cmd::bench::run(args, context),
             Command::Collect(args) => cmd::collect::run(args, context),
+            Command::Train(args) => cmd::train::run(args, context),
+            Command::Adapters(args) => cmd::adapters::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
             Command::Models(args) => cmd::models::run(args, context),
@@ -45,6 +47,10 @@ pub enum Command {
     /// Answers prompts and stores what the target said and thought, to train the draft on
     #[command(visible_alias = "collect-data")]
     Collect(Box<cmd::collect::CollectArgs>),
+    /// Teaches the draft a LoRA adapter from stored examples
+    Train(Box<cmd::train::TrainArgs>),
+    /// Lists, shows and names stored adapters; moves them out to PEFT folders and in again
+    Adapters(cmd::adapters::AdaptersArgs),
     /// Lists and shows stored runs
     Runs(cmd::runs::RunsArgs),
     /// Writes a stored run as JSON or CSV

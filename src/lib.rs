@@ -53,5 +53,7 @@ pub(crate) mod hash;
 pub(crate) mod prompts;
 pub mod record;
 pub(crate) mod report;
+pub(crate) mod stats;
 pub(crate) mod store;
+pub(crate) mod train;
 pub(crate) mod ui;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::bench::adapter;
+use super::adapter;
 use super::context::{Context, FileHashes, backend, find_model};
 use crate::config::{Overrides, Spec};
 use crate::engine::pair::Identified;

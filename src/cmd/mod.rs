@@ -3,6 +3,8 @@
 //! A handler is glue. It resolves settings, opens the store, loads models, runs a pure plan, hands results to the store
 //! and asks a renderer for text; it holds no maths and no SQL.
 
+mod adapter;
+pub mod adapters;
 pub mod bench;
 pub mod collect;
 pub mod config;
@@ -16,6 +18,7 @@ pub mod models;
 mod output;
 mod present;
 pub mod runs;
+pub mod train;
 
 use std::process::ExitCode;
 

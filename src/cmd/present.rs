@@ -152,7 +152,7 @@ pub(super) fn whole_grid(rows: &Rows) -> Grid {
     grid
 }
 
-/// The rows as JSON objects.
+/// All rows as JSON objects.
 pub(super) fn objects(rows: &Rows) -> Vec<Json> {
     let object = |row: &Vec<Value>| -> Json {
         rows.columns

@@ -125,10 +125,8 @@ settings! {
 /// Modules that an adapter can change.
 const MODULES: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
-/// Settings that only collecting and training read.
-const LEARNING: [&str; 20] = [
-    "target_top_k",
-    "acceptance_threshold",
+/// Settings that only training reads.
+const TRAINING: [&str; 17] = [
     "rank",
     "alpha",
     "target_modules",
@@ -143,10 +141,24 @@ const LEARNING: [&str; 20] = [
     "dropout",
     "rejected_weight",
     "replay_ratio",
-    "holdout",
     "eval_every",
     "patience",
     "gradient_checkpointing",
+];
+
+/// Settings that training reads beside its own.
+const SHARED_WITH_TRAINING: [&str; 11] = [
+    "target",
+    "draft",
+    "models",
+    "num_draft_tokens",
+    "draft_quant",
+    "seed",
+    "acceptance_threshold",
+    "holdout",
+    "threads",
+    "simd",
+    "db",
 ];
 
 impl Spec {
@@ -170,11 +182,11 @@ impl Spec {
 
 /// Whether a kind of run reads a setting, and so keeps it.
 pub fn is_read_by(key: &str, kind: RunKind) -> bool {
-    let is_collecting = |key: &str| matches!(key, "target_top_k" | "acceptance_threshold");
+    let of_collecting = ["target_top_k", "acceptance_threshold", "holdout"];
     match kind {
-        RunKind::Train => true,
-        RunKind::Collect => !LEARNING.contains(&key) || is_collecting(key),
-        RunKind::Bench | RunKind::Evaluate => !LEARNING.contains(&key),
+        RunKind::Train => TRAINING.contains(&key) || SHARED_WITH_TRAINING.contains(&key),
+        RunKind::Collect => !TRAINING.contains(&key),
+        RunKind::Bench | RunKind::Evaluate => !TRAINING.contains(&key) && !of_collecting.contains(&key),
     }
 }
 

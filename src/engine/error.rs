@@ -13,6 +13,14 @@ pub enum Error {
         /// Why; not repeated in the message.
         source: std::io::Error,
     },
+    /// A file or folder could not be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why; not repeated in the message.
+        source: std::io::Error,
+    },
     /// A model file or folder is not what it should be.
     #[error("{path}: {problem}")]
     Model {

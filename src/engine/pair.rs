@@ -129,7 +129,10 @@ impl ModelPair {
 }
 
 /// Speculation needs every id to mean the same to both models.
-fn check_tokenizers(target: &Identified, draft: &Identified) -> Result<()> {
+///
+/// # Errors
+/// If one does not.
+pub fn check_tokenizers(target: &Identified, draft: &Identified) -> Result<()> {
     if target.info.tokenizer_sha256 == draft.info.tokenizer_sha256 {
         return Ok(());
     }

@@ -169,6 +169,13 @@ mod tests {
         assert!(std::error::Error::source(&error).is_some(), "why is the cause's to say");
     }
 
+    /// Every run of eight words, whatever their case and marks.
+    fn eight_words(text: &str) -> HashSet<Vec<String>> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let words: Vec<String> = words.map(str::to_lowercase).collect();
+        words.windows(8).map(<[String]>::to_vec).collect()
+    }
+
     #[test]
     fn example_prompts_are_many_and_distinct() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
@@ -179,10 +186,20 @@ mod tests {
         };
         example("coding_bench.txt", 32);
         example("general_prompts.txt", 32);
-        for (train, bench) in
-            [("train_prompts.txt", "bench_prompts.txt"), ("tickets_train.txt", "tickets_bench.txt")]
-        {
-            assert!(example(train, 90).is_disjoint(&example(bench, 32)), "{bench} is unseen");
+        for (train, bench) in [
+            ("train_prompts.txt", "bench_prompts.txt"),
+            ("tickets_train.txt", "tickets_bench.txt"),
+            ("broad_train.txt", "broad_bench.txt"),
+        ] {
+            let (trained, benched) = (example(train, 90), example(bench, 36));
+            assert!(trained.is_disjoint(&benched), "{bench} is unseen");
+            let seen: HashSet<_> = trained.iter().flat_map(|text| eight_words(text)).collect();
+            for text in benched {
+                assert!(
+                    eight_words(&text).is_disjoint(&seen),
+                    "{bench} shares eight words with {train}: {text}"
+                );
+            }
         }
     }
 

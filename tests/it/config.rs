@@ -52,7 +52,8 @@ fn num_draft_tokens_reaches_the_rounds_from_every_layer() {
 #[test]
 fn the_shipped_configurations_resolve() {
     let workspace = Workspace::new();
-    for file in ["configs/default.toml", "configs/qwen2.5-coder.toml"] {
+    let files = ["default.toml", "qwen2.5-coder.toml", "tickets.toml", "broad.toml"];
+    for file in files.map(|name| format!("configs/{name}")) {
         let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
         workspace.succeed(&["config", "show", "--config", &path]);
     }

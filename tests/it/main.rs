@@ -6,6 +6,7 @@
     reason = "a test may panic, and says on standard error what it measured or skipped"
 )]
 
+mod adapters;
 mod bench;
 #[cfg(feature = "builtin-models")]
 mod builtin;

@@ -43,6 +43,9 @@ pub(in crate::cmd) struct ModelArgs {
     /// Instruction set of the kernels: avx512, avxvnni, avx2, neon, or scalar for any processor [default: the fastest]
     #[arg(long, value_name = "NAME", help_heading = "Models")]
     pub(in crate::cmd) simd: Option<String>,
+    /// Takes an adapter that was made for another draft, if its shapes fit
+    #[arg(long, help_heading = "Models")]
+    pub(in crate::cmd) force: bool,
 }
 
 /// How tokens are proposed and chosen.
@@ -138,6 +141,8 @@ pub(in crate::cmd) struct Asked<'a> {
     pub(in crate::cmd) run: &'a RunArgs,
     /// The file that it writes when the run is complete.
     pub(in crate::cmd) output: Option<&'a Path>,
+    /// Whether an adapter that was made for another draft is taken.
+    pub(in crate::cmd) takes_other_draft: bool,
     /// The settings that flags decide.
     pub(in crate::cmd) overrides: Overrides,
 }

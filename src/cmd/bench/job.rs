@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use super::adapter::{AdapterOrigin, FittedAdapter};
 use crate::bench::generator::{GeneratorSettings, ModelGenerator, Workload};
 use crate::bench::measure::{Event, Measurement};
+use crate::cmd::adapter::{AdapterOrigin, FittedAdapter};
 use crate::cmd::context::{Context, FileHash, backend};
 use crate::cmd::facts::Facts;
 use crate::cmd::{Interrupted, interrupt};
@@ -23,7 +23,7 @@ use crate::store::{RunEnd, Store};
 pub(in crate::cmd) struct Models {
     pub(in crate::cmd) target: Identified,
     /// The draft, where a mode uses it.
-    pub(super) draft: Option<Identified>,
+    pub(in crate::cmd) draft: Option<Identified>,
 }
 
 /// The database of a run. One that does not exist yet is made when the run begins: a run that fails before leaves none.

@@ -2,7 +2,6 @@
 //!
 //! `speclora collect` answers prompts the same way, in one mode: flags, preparation, the job and taking up a run are shared.
 
-pub(super) mod adapter;
 pub(super) mod flags;
 pub(super) mod job;
 pub(super) mod prepare;
@@ -88,6 +87,7 @@ impl BenchArgs {
             prompts: &self.prompts,
             run: &self.run,
             output: self.output.as_deref(),
+            takes_other_draft: self.models.force,
             overrides: self.overrides(),
         }
     }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::adapter::{AdapterOrigin, FittedAdapter, WantedAdapter};
 use super::flags::{Asked, PromptArgs};
 use super::job::{Database, Job, Models};
 use super::resume;
 use crate::bench::plan::{PlanRequest, plan};
 use crate::cmd::UsageError;
+use crate::cmd::adapter::{AdapterOrigin, FittedAdapter, Fitting, OtherDraft, WantedAdapter};
 use crate::cmd::context::{Context, FileHashes, backend, find_model, setting_mut};
 use crate::config::{self, NamedSize, Spec, VocabularySize};
 use crate::engine::files::builtin;
@@ -37,11 +37,7 @@ fn resolve(asked: &Asked, context: &Context) -> anyhow::Result<(Spec, Vec<Settin
         settle_for_collecting(&mut settings);
         spec = Spec::from_settings(&settings)?;
     }
-    let is_named =
-        settings.iter().any(|setting| setting.key == "target" && setting.origin != Origin::Default);
-    if !is_named && spec.target.is_some() {
-        context.ui.note("no model is named: this is the built-in pair");
-    }
+    note_builtin_pair(&spec, &settings, context);
     Ok((spec, settings))
 }
 
@@ -69,7 +65,10 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
     let computed = hashes.computed;
     database.keep(computed);
     let adapter = match (WantedAdapter::of(&spec, &settings), &models.draft) {
-        (Some(wanted), Some(draft)) => wanted.find(draft, database.store().as_deref())?,
+        (Some(wanted), Some(draft)) => {
+            let other_draft = OtherDraft::by_force(asked.takes_other_draft, &context.ui);
+            wanted.find(Fitting { draft, store: database.store().as_deref(), other_draft })?
+        }
         _ => None,
     };
     if kind == RunKind::Bench {
@@ -78,9 +77,7 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
         leave_out_spec_lora(&mut settings, &spec, context);
     }
-    if spec.threads.is_none() {
-        decide(&mut settings, "threads", environment::num_physical_cores().into(), "physical cores");
-    }
+    decide_threads(&mut settings, &spec);
     let store = database.store();
     let draft_vocabulary = draft_vocabulary(&spec, &models, &source.sha256, store.as_deref())?;
     let spec = Spec::from_settings(&settings)?;
@@ -102,6 +99,22 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
         num_planned_generations: slots.len().try_into().context("the plan is too large")?,
     };
     Ok(Job { run: None, new_run, spec, database, models, adapter, warm_again: vec![], slots })
+}
+
+/// Says that nobody named a model, so that these are the built-in ones.
+pub(in crate::cmd) fn note_builtin_pair(spec: &Spec, settings: &[Setting], context: &Context) {
+    let is_named =
+        settings.iter().any(|setting| setting.key == "target" && setting.origin != Origin::Default);
+    if !is_named && spec.target.is_some() {
+        context.ui.note("no model is named: this is the built-in pair");
+    }
+}
+
+/// Decides how many threads compute, where no layer has.
+pub(in crate::cmd) fn decide_threads(settings: &mut [Setting], spec: &Spec) {
+    if spec.threads.is_none() {
+        decide(settings, "threads", environment::num_physical_cores().into(), "physical cores");
+    }
 }
 
 /// Says so where an adapter has learned answers to the prompts that it is to be measured on.
@@ -191,7 +204,7 @@ fn drawn(prompts: Vec<Prompt>, spec: &Spec) -> Vec<Prompt> {
     }
 }
 
-fn parse_tags(texts: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+pub(in crate::cmd) fn parse_tags(texts: &[String]) -> anyhow::Result<Vec<(String, String)>> {
     let tags = texts.iter().map(|text| parse_tag(text)).collect::<anyhow::Result<Vec<_>>>()?;
     let is_repeated =
         |(i, (key, _)): (usize, &(String, String))| tags[..i].iter().any(|(other, _)| other == key);
@@ -211,13 +224,19 @@ fn parse_tag(tag: &str) -> anyhow::Result<(String, String)> {
 }
 
 /// Where the models of a run are.
-struct ModelPaths {
+pub(in crate::cmd) struct ModelPaths {
     target: PathBuf,
     /// The draft, where a mode needs it.
     draft: Option<PathBuf>,
 }
 
 impl ModelPaths {
+    /// Finds a target and its draft.
+    pub(in crate::cmd) fn find_pair(spec: &Spec) -> anyhow::Result<Self> {
+        let spec = &Spec { modes: vec![Mode::SpecBase], ..spec.clone() };
+        Self::find(spec, RunKind::Train)
+    }
+
     fn find(spec: &Spec, kind: RunKind) -> anyhow::Result<Self> {
         let no_target =
             || UsageError("no target model (give --target, or set target in speclora.toml)".to_owned());
@@ -236,7 +255,7 @@ impl ModelPaths {
         Ok(Self { target, draft: draft.map(|name| find_model(name, spec)).transpose()? })
     }
 
-    fn open(&self, hashes: &mut FileHashes, context: &Context) -> anyhow::Result<Models> {
+    pub(in crate::cmd) fn open(&self, hashes: &mut FileHashes, context: &Context) -> anyhow::Result<Models> {
         let target = identify(&self.target, hashes, context)?;
         let draft = self.draft.as_deref().map(|path| identify(path, hashes, context)).transpose()?;
         Ok(Models { target, draft })
@@ -244,7 +263,7 @@ impl ModelPaths {
 }
 
 /// Opens a model and says what it is.
-pub(super) fn identify(
+pub(in crate::cmd) fn identify(
     path: &Path,
     hashes: &mut FileHashes,
     context: &Context,
@@ -253,7 +272,7 @@ pub(super) fn identify(
     Ok(Identified::open(path, hashes)?)
 }
 
-fn run_models(models: &Models) -> anyhow::Result<Vec<RunModel>> {
+pub(in crate::cmd) fn run_models(models: &Models) -> anyhow::Result<Vec<RunModel>> {
     let run_model = |role: Role, model: &Identified| -> anyhow::Result<RunModel> {
         let path = model.files.path();
         let path = match builtin::is_builtin(path) {
@@ -310,14 +329,14 @@ fn leave_out_spec_lora(settings: &mut [Setting], spec: &Spec, context: &Context)
 }
 
 /// Decides a setting that no layer could.
-fn decide(settings: &mut [Setting], key: &str, value: serde_json::Value, source: &str) {
+pub(in crate::cmd) fn decide(settings: &mut [Setting], key: &str, value: serde_json::Value, source: &str) {
     let setting = setting_mut(settings, key);
     setting.value = value;
     setting.source = Some(source.to_owned());
 }
 
 /// The command line, as typed.
-fn command_line() -> String {
+pub(in crate::cmd) fn command_line() -> String {
     let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
     let quoted = arguments.map(|argument| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+%".contains(c);

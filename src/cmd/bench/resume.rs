@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::adapter::fit_stored;
 use super::flags::Asked;
 use super::job::{Database, Job, Models};
 use super::prepare::{identify, slots};
 use crate::bench::plan::remainder;
 use crate::cmd::UsageError;
+use crate::cmd::adapter::{Fitting, OtherDraft, fit_stored};
 use crate::cmd::context::{Context, FileHashes, backend, select_run};
 use crate::config::{Overrides, Spec, is_read_by};
 use crate::engine;
@@ -48,7 +48,11 @@ pub(super) fn resumed(selector: &str, asked: &Asked, context: &Context) -> anyho
     let left = remainder(slots(&spec, plan.prompts.len())?, |slot| finished.contains(&SlotKey::from(*slot)));
     let models = models_of_run(&plan, run, &mut store, context)?;
     let adapter = match (plan.checkpoint_id, &models.draft) {
-        (Some(id), Some(draft)) => Some(fit_stored(id, draft, &store)?),
+        // One for another draft was taken by force when the run began.
+        (Some(id), Some(draft)) => {
+            let other_draft = OtherDraft::Taken(&context.ui);
+            Some(fit_stored(id, &store, Fitting { draft, store: Some(&store), other_draft })?)
+        }
         _ => None,
     };
 
@@ -108,7 +112,12 @@ fn ignored_settings(given: &[Setting], of_run: &[Setting]) -> Vec<String> {
     given.iter().filter(differs).map(named).collect()
 }
 
-fn models_of_run(plan: &NewRun, run: RunId, store: &mut Store, context: &Context) -> anyhow::Result<Models> {
+pub(in crate::cmd) fn models_of_run(
+    plan: &NewRun,
+    run: RunId,
+    store: &mut Store,
+    context: &Context,
+) -> anyhow::Result<Models> {
     let mut hashes = FileHashes::new(Some(store), &context.ui);
     let mut open = |role: Role| -> anyhow::Result<Option<Identified>> {
         let Some(model) = plan.models.iter().find(|model| model.role == role) else {

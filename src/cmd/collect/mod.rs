@@ -74,6 +74,7 @@ impl CollectArgs {
             prompts: &self.prompts,
             run: &self.run,
             output: self.output.as_deref(),
+            takes_other_draft: self.models.force,
             overrides: self.overrides(),
         }
     }

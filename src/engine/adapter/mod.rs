@@ -4,6 +4,7 @@
 //! rsLoRA (Hu et al., "LoRA", 2021; Kalajdzievski, "A Rank Stabilization Scaling Factor", 2023). The base stays as it is.
 
 mod peft_config;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +17,7 @@ use super::error::{Error, Result};
 use crate::hash::sha256_hex;
 use crate::record::AdapterRecord;
 use peft_config::{CONFIG, LayerConfig, PREFIX, PeftConfig};
+pub use write::{PeftExport, peft_record, write_peft_folder};
 
 const WEIGHTS: &str = "adapter_model.safetensors";
 const LORA_A: &str = ".lora_A.weight";
@@ -56,8 +58,16 @@ pub fn read_peft_folder(folder: &Path) -> Result<AdapterRecord> {
     let error = |problem: String| Error::Adapter { path: source.clone(), problem };
     let config_json =
         String::from_utf8(read(CONFIG)?).map_err(|_| error(format!("{CONFIG} is not UTF-8")))?;
-    let config = PeftConfig::parse(&config_json).map_err(error)?;
-    let weights = read(WEIGHTS)?;
+    record_of(config_json, read(WEIGHTS)?, source.clone()).map_err(error)
+}
+
+/// An adapter's record, from the content of its two files.
+fn record_of(
+    config_json: String,
+    weights: Vec<u8>,
+    source: String,
+) -> std::result::Result<AdapterRecord, String> {
+    let config = PeftConfig::parse(&config_json)?;
     Ok(AdapterRecord {
         sha256: sha256_hex(&weights),
         rank: config.largest_rank(),
@@ -65,7 +75,7 @@ pub fn read_peft_folder(folder: &Path) -> Result<AdapterRecord> {
         target_modules: config.module_names(),
         config_json,
         weights,
-        source: folder.display().to_string(),
+        source,
     })
 }
 
@@ -182,7 +192,7 @@ mod tests {
 
     const STEM: &str = "base_model.model.model.layers.3.self_attn.q_proj";
 
-    fn model() -> ModelConfig {
+    pub(super) fn model() -> ModelConfig {
         ModelConfig {
             family: Family::Llama,
             num_layers: 4,

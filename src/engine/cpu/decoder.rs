@@ -72,7 +72,7 @@ impl Default for Scratch {
 }
 
 /// Cosines and sines of position · frequency: `[capacity, head_dim / 2]` each.
-fn rotary_tables(frequencies: &[f32], capacity: usize) -> (Vec<f32>, Vec<f32>) {
+pub(super) fn rotary_tables(frequencies: &[f32], capacity: usize) -> (Vec<f32>, Vec<f32>) {
     let angles = (0..capacity).flat_map(|position| frequencies.iter().map(move |f| position as f32 * f));
     angles.map(|angle| (angle.cos(), angle.sin())).unzip()
 }
@@ -197,14 +197,14 @@ impl CpuDecoder {
 }
 
 /// Norms each row. x, out: `[T, width]`.
-fn norm_rows(backend: Backend, x: &Rows, weight: &[f32], eps: f64, out: &mut Rows) {
+pub(super) fn norm_rows(backend: Backend, x: &Rows, weight: &[f32], eps: f64, out: &mut Rows) {
     out.resize(x.num_rows(), x.width);
     for row in 0..x.num_rows() {
         backend.run(RmsNorm { x: x.row(row), weight, eps: eps as f32, out: out.row_mut(row) });
     }
 }
 
-fn add_rows(to: &mut Rows, update: &Rows) {
+pub(super) fn add_rows(to: &mut Rows, update: &Rows) {
     to.data.iter_mut().zip(&update.data).for_each(|(to, update)| *to += update);
 }
 

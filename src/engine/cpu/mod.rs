@@ -24,6 +24,7 @@ mod product;
 mod rows;
 mod simd;
 mod tiles;
+pub mod training;
 
 pub use decoder::CpuDecoder;
 pub use model::{CpuModel, LoadOptions};

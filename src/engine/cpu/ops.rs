@@ -193,7 +193,7 @@ unsafe fn attend_any<S: Simd>(head: Attend) {
 
 /// Replaces scores by e^(score − largest), and returns their sum. Scores beyond `len` become zero.
 #[inline(always)]
-unsafe fn exponentiate<S: Simd>(scores: &mut [f32], len: usize) -> f32 {
+pub(super) unsafe fn exponentiate<S: Simd>(scores: &mut [f32], len: usize) -> f32 {
     scores[len..].fill(f32::NEG_INFINITY);
     // SAFETY: scores are whole vectors.
     unsafe {

@@ -1,0 +1,176 @@
+//! Which of a run's checkpoints get names: `final` its last, and `best` its best, if that is better than the present one.
+
+use crate::cmd::context::Context;
+use crate::engine::adapter::Adapter;
+use crate::engine::cpu::training::TrainingModel;
+use crate::engine::pair::Identified;
+use crate::record::{CheckpointId, OutputEvaluation, RunId};
+use crate::stats::{self, Interval, Share};
+use crate::store::Store;
+use crate::train::evaluate::{EvaluationOptions, evaluate};
+use crate::train::loss::Loss;
+use crate::train::trainer::Trainer;
+
+/// The draft and the held-out examples that decide.
+pub(super) struct Held<'a> {
+    pub(super) model: &'a TrainingModel,
+    pub(super) trainer: &'a Trainer<'a>,
+    pub(super) draft: &'a Identified,
+}
+
+/// Names a run's checkpoints, and says what became of `best`.
+pub(super) fn name_checkpoints(
+    store: &mut Store,
+    run: RunId,
+    held: &Held,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let checkpoints = store.train_checkpoints(run)?;
+    let Some(&(_, last)) = checkpoints.last() else {
+        return Ok(());
+    };
+    store.set_alias("final", last)?;
+    let evaluations = store.train_evaluations(run)?;
+    let candidates = evaluations.iter().filter_map(|figures| {
+        let (_, id) = checkpoints.iter().find(|(step, _)| *step == figures.step)?;
+        Some((figures, *id))
+    });
+    let best = candidates.max_by(|(a, _), (b, _)| {
+        a.expected_acceptance.total_cmp(&b.expected_acceptance).then(b.step.cmp(&a.step))
+    });
+    let Some((figures, candidate)) = best else {
+        context
+            .ui
+            .note(format!("without held-out examples best stays as it is (final is checkpoint {last})"));
+        return Ok(());
+    };
+    let step = figures.step;
+    let reached: Vec<OutputEvaluation> =
+        store.example_evaluations(run, step)?.into_iter().map(|(_, evaluation)| evaluation).collect();
+    let present = present_best(store, held)?;
+    let (before, name) = match &present {
+        Some((id, adapter)) => {
+            (judged(held, Some(adapter), context)?, format!("best so far, checkpoint {id}"))
+        }
+        None => (judged(held, None, context)?, "plain draft".to_owned()),
+    };
+    let verdict = verdict(&before, &reached);
+    let gain = |Interval { estimate, low, high }: Interval| {
+        format!(
+            "{:+.1} points of expected acceptance over the {name} on {} held-out examples (95 % interval {:+.1} to {:+.1})",
+            100.0 * estimate,
+            reached.len(),
+            100.0 * low,
+            100.0 * high
+        )
+    };
+    match verdict {
+        Verdict::Better(interval) => {
+            store.set_alias("best", candidate)?;
+            context
+                .ui
+                .status(format!("best is now checkpoint {candidate} (step {step}): {}", gain(interval)));
+        }
+        Verdict::NotShown(interval) => context.ui.note(format!(
+            "best stays as it is, since checkpoint {candidate} (step {step}) is not shown to be better: {}",
+            gain(interval)
+        )),
+        Verdict::TooFew => context.ui.note(format!(
+            "best stays as it is: {} held-out examples are too few to tell, {} are needed \
+             (speclora adapters alias best {candidate} decides it by hand)",
+            reached.len(),
+            stats::MIN_OBSERVATIONS
+        )),
+    }
+    Ok(())
+}
+
+/// The adapter that `best` names, where it is one of this draft.
+fn present_best(store: &Store, held: &Held) -> anyhow::Result<Option<(CheckpointId, Adapter)>> {
+    let Some(id) = store.alias("best")? else {
+        return Ok(None);
+    };
+    if store.checkpoint(id)?.draft_model_sha256 != held.draft.info.sha256 {
+        return Ok(None);
+    }
+    Ok(Some((id, Adapter::fit(&store.load_adapter(id)?, held.model.config())?)))
+}
+
+fn judged(
+    held: &Held,
+    adapter: Option<&Adapter>,
+    context: &Context,
+) -> anyhow::Result<Vec<OutputEvaluation>> {
+    let Trainer { held_out, options, .. } = held.trainer;
+    let evaluation = EvaluationOptions {
+        loss: Loss::new(options.loss, None),
+        num_draft_tokens: options.num_draft_tokens,
+        batch_size: options.plan.batch_size,
+    };
+    let progress = context.ui.progress("comparing with best", "examples", held_out.len() as u64);
+    let mut num_done = 0;
+    evaluate(held.model, adapter, held_out, &evaluation, |done| {
+        progress.advance((done - num_done) as u64);
+        num_done = done;
+        Ok(())
+    })
+}
+
+/// Whether a checkpoint is better than another draft.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    /// The interval of its gain lies above zero.
+    Better(Interval),
+    /// It does not.
+    NotShown(Interval),
+    /// There are too few examples for an interval.
+    TooFew,
+}
+
+/// Compares expected acceptance on the same examples, in the same order.
+fn verdict(before: &[OutputEvaluation], after: &[OutputEvaluation]) -> Verdict {
+    let shares: Vec<Share> = before
+        .iter()
+        .zip(after)
+        .map(|(before, after)| Share {
+            part: after.expected_acceptance - before.expected_acceptance,
+            whole: after.num_positions.into(),
+        })
+        .collect();
+    match stats::bootstrap_ratio(&shares) {
+        None => Verdict::TooFew,
+        Some(interval) if interval.low > 0.0 => Verdict::Better(interval),
+        Some(interval) => Verdict::NotShown(interval),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evaluations(accepted: &[f64]) -> Vec<OutputEvaluation> {
+        let evaluation = |&expected_acceptance: &f64| OutputEvaluation {
+            num_positions: 10,
+            expected_acceptance,
+            num_agreements: 0,
+            loss: 0.0,
+            num_rounds: 0,
+            num_drafted: 0,
+            num_accepted: 0,
+            num_emitted: 0,
+        };
+        accepted.iter().map(evaluation).collect()
+    }
+
+    #[test]
+    fn best_moves_only_where_the_interval_excludes_zero() {
+        let before = evaluations(&[5.0; 8]);
+        let better = verdict(&before, &evaluations(&[5.5, 6.0, 5.4, 5.8, 6.2, 5.1, 5.9, 6.0]));
+        assert!(matches!(better, Verdict::Better(interval) if interval.low > 0.0), "{better:?}");
+        let mixed = verdict(&before, &evaluations(&[6.0, 4.0, 6.5, 4.5, 5.5, 4.8, 5.3, 5.1]));
+        assert!(matches!(mixed, Verdict::NotShown(interval) if interval.estimate > 0.0), "{mixed:?}");
+        let overfit = verdict(&before, &evaluations(&[4.0; 8]));
+        assert!(matches!(overfit, Verdict::NotShown(interval) if interval.high < 0.0), "{overfit:?}");
+        assert_eq!(verdict(&before[..5], &evaluations(&[9.0; 5])), Verdict::TooFew);
+    }
+}
