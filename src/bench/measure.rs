@@ -52,7 +52,7 @@ pub enum Event {
     /// A generation begins.
     Started(Slot),
     /// A generation has ended, well or not.
-    Ended(Generation),
+    Ended(Box<Generation>),
 }
 
 impl Measurement<'_> {
@@ -74,14 +74,14 @@ impl Measurement<'_> {
                 Err(Error::Cancelled) => return Err(Error::Cancelled.into()),
                 outcome => outcome.map_err(|error| with_causes(&error)),
             };
-            on_event(Event::Ended(Generation {
+            on_event(Event::Ended(Box::new(Generation {
                 slot,
                 checkpoint_id: self.checkpoint_id.filter(|_| slot.mode == Mode::SpecLora),
                 seed: generation_seed(self.seed, &slot),
                 started_at_ms,
                 load_average,
                 outcome,
-            }))?;
+            })))?;
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ mod tests {
                 Event::Started(slot) => started.push(slot),
                 Event::Ended(generation) => {
                     assert_eq!(started.last(), Some(&generation.slot), "what ends has begun");
-                    generations.push(generation);
+                    generations.push(*generation);
                 }
             }
             Ok(())

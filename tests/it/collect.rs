@@ -85,7 +85,8 @@ fn every_answer_is_an_example_with_rounds_disagreements_and_the_targets_thoughts
         "SELECT group_concat(key || '=' || value, ' ' ORDER BY key) FROM run_settings
         WHERE key IN ('modes', 'warmup', 'target_top_k', 'acceptance_threshold', 'holdout', 'rank')",
     );
-    assert_eq!(settings, r#"acceptance_threshold=0.7 modes=["spec_base"] target_top_k=8 warmup=0"#);
+    let expected = r#"acceptance_threshold=0.7 holdout=0.2 modes=["spec_base"] target_top_k=8 warmup=0"#;
+    assert_eq!(settings, expected);
 }
 
 #[test]

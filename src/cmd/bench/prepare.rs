@@ -30,18 +30,21 @@ pub(in crate::cmd) fn prepared(asked: Asked, context: &Context) -> anyhow::Resul
     }
 }
 
+/// The settings of a new run, and a word where nobody named a model.
+fn resolve(asked: &Asked, context: &Context) -> anyhow::Result<(Spec, Vec<Setting>)> {
+    let (mut spec, mut settings) = context.resolve(asked.overrides.clone())?;
+    if asked.kind == RunKind::Collect {
+        settle_for_collecting(&mut settings);
+        spec = Spec::from_settings(&settings)?;
+    }
+    note_builtin_pair(&spec, &settings, context);
+    Ok((spec, settings))
+}
+
 /// Prepares a new run.
 fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
     let Asked { kind, run: labels, .. } = asked;
-    let (spec, mut settings) = context.resolve(asked.overrides.clone())?;
-    let spec = match kind {
-        RunKind::Collect => {
-            settle_for_collecting(&mut settings);
-            Spec::from_settings(&settings)?
-        }
-        _ => spec,
-    };
-    note_builtin_pair(&spec, &settings, context);
+    let (spec, mut settings) = resolve(&asked, context)?;
     let tags = parse_tags(&labels.tags)?;
     let PromptSet { prompts, source, num_duplicates } = read_prompts(asked.prompts)?;
     if num_duplicates > 0 {
@@ -72,10 +75,7 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
         warn_of_leakage(adapter.as_ref(), &prompts, database.store().as_deref(), context)?;
     }
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
-        context.ui.note(
-            "no adapter has been trained yet: spec_lora is left out (speclora collect, then speclora train)",
-        );
-        leave_out_spec_lora(&mut settings, &spec);
+        leave_out_spec_lora(&mut settings, &spec, context);
     }
     decide_threads(&mut settings, &spec);
     let store = database.store();
@@ -320,7 +320,10 @@ fn draft_vocabulary(
 }
 
 /// Goes on without the mode that needs an adapter.
-fn leave_out_spec_lora(settings: &mut [Setting], spec: &Spec) {
+fn leave_out_spec_lora(settings: &mut [Setting], spec: &Spec, context: &Context) {
+    let note =
+        "no adapter has been trained yet: spec_lora is left out (speclora collect, then speclora train)";
+    context.ui.note(note);
     let modes: Vec<Mode> = spec.modes.iter().copied().filter(|&mode| mode != Mode::SpecLora).collect();
     decide(settings, "modes", serde_json::json!(modes), "no adapter has been trained");
 }

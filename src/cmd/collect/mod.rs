@@ -12,7 +12,7 @@ use super::bench::job::{self, Ended};
 use super::bench::{check_none_failed, prepare};
 use super::context::Context;
 use super::{UsageError, is_closed_pipe, output};
-use crate::config::Overrides;
+use crate::config::{Overrides, Spec};
 use crate::engine::tokenizer::Tokenizer;
 use crate::record::{RunId, RunKind};
 use crate::report::Format;
@@ -101,10 +101,10 @@ pub(crate) fn run(args: &CollectArgs, context: &Context) -> anyhow::Result<()> {
     if let Some(path) = &args.output {
         refuse_other_format(path)?;
     }
-    let holdout = context.resolve(args.overrides())?.0.holdout;
     let job = prepare::prepared(args.asked(), context)?;
     let tokenizer = args.output.is_some().then(|| job.models.target.tokenizer.clone());
     let Ended { store, run, error } = job::carry_out(job, context)?;
+    let holdout = Spec::from_settings(&store.run_plan(run)?.settings)?.holdout;
     let collected = Collected { store: &store, run, holdout };
     if let Some(error) = error {
         // What ended before is worth a look. The error counts more than one that keeps it from being read.
