@@ -132,7 +132,7 @@ fn warn_of_leakage(
     if num_leaked > 0 {
         context.ui.warning(format!(
             "{num_leaked} of {} prompts were trained on by this adapter: its gain on them says nothing about unseen prompts \
-             (speclora query leakage)",
+             (queries/leakage.sql lists them)",
             prompts.len()
         ));
     }
