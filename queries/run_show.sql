@@ -4,7 +4,9 @@
 -- :crashed_run_ids  the running ones whose process is known to be gone, as a JSON list; NULL: go by their silence
 --                   (view run_states)
 --
--- Machine and program are those that measure now, or did last; num_environments says how many took part.
+-- duration is in seconds, from the beginning to the end, with the pause before a --resume. num_steps, train_loss (of the
+-- last step) and the numbers of examples are those of training runs. Machine and program are those that measure now, or did
+-- last; num_environments says how many took part.
 SELECT
     r.id AS run_id,
     r.uid,
@@ -20,10 +22,16 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%SZ', r.started_at_ms / 1000, 'unixepoch') AS started_at,
     strftime('%Y-%m-%dT%H:%M:%SZ', r.ended_at_ms / 1000, 'unixepoch') AS ended_at,
     strftime('%Y-%m-%dT%H:%M:%SZ', r.heartbeat_at_ms / 1000, 'unixepoch') AS heartbeat_at,
+    (r.ended_at_ms - r.started_at_ms) / 1e3 AS duration,
     (SELECT count(*) FROM generations AS g WHERE g.run_id = r.id) AS num_generations,
     (SELECT count(g.error) FROM generations AS g WHERE g.run_id = r.id) AS num_failed,
     r.num_planned_generations,
     (SELECT count(*) FROM run_prompts AS p WHERE p.run_id = r.id) AS num_prompts,
+    (SELECT max(ts.step) FROM train_steps AS ts WHERE ts.run_id = r.id) AS num_steps,
+    (SELECT ts.loss FROM train_steps AS ts WHERE ts.run_id = r.id ORDER BY ts.step DESC LIMIT 1) AS train_loss,
+    (SELECT count(*) FROM run_examples AS x WHERE x.run_id = r.id AND x.purpose = 'train') AS num_train_examples,
+    (SELECT count(*) FROM run_examples AS x WHERE x.run_id = r.id AND x.purpose = 'replay') AS num_replay_examples,
+    (SELECT count(*) FROM run_examples AS x WHERE x.run_id = r.id AND x.purpose = 'held_out') AS num_held_out_examples,
     ps.name AS prompt_set,
     ps.sha256 AS prompt_set_sha256,
     v.num_tokens AS num_draft_vocabulary_tokens,

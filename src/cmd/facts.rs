@@ -23,6 +23,11 @@ impl Facts {
         self.0.get(key).expect("the query has this column")
     }
 
+    /// The kind of the run, as it is stored.
+    pub(super) fn kind(&self) -> &str {
+        self.get("kind").as_str().unwrap_or_default()
+    }
+
     /// The tags, as an object.
     pub(super) fn tags(&self) -> Json {
         self.get("tags").as_str().and_then(|tags| serde_json::from_str(tags).ok()).unwrap_or_default()
@@ -54,7 +59,18 @@ impl Facts {
         };
         let stored = |key: &str| self.get(key).as_u64().unwrap_or_default();
         let failed = (stored("num_failed") > 0).then(|| format!("{} failed", stored("num_failed")));
-        let generations = format!("{} of {}", stored("num_generations"), stored("num_planned_generations"));
+        let is_training = self.kind() == "train";
+        let generations = (stored("num_planned_generations") > 0)
+            .then(|| format!("{} of {}", stored("num_generations"), stored("num_planned_generations")));
+        let examples = is_training.then(|| {
+            format!(
+                "{} to learn, {} to replay, {} held out",
+                stored("num_train_examples"),
+                stored("num_replay_examples"),
+                stored("num_held_out_examples"),
+            )
+        });
+        let loss = self.get("train_loss").as_f64().map(|loss| format!("loss {loss:.3} in the last"));
         let prompts = format!("{} of {}", stored("num_prompts"), text("prompt_set").unwrap_or_default());
         let hash = text("prompt_set_sha256").unwrap_or_default();
         let adapter = text("checkpoint_id").map(|id| format!("checkpoint {id}"));
@@ -76,16 +92,21 @@ impl Facts {
             _ => format!("commit {commit}"),
         });
         let version = text("speclora_version").map(|version| format!("speclora {version}"));
+        let duration = self.get("duration").as_f64().map(|seconds| format!("{seconds:.1}s"));
         let facts = [
             ("Run", joined(&[text("run_id"), text("name")], ", ")),
+            ("Kind", text("kind")),
             ("State", joined(&[text("state"), text("error")], ": ")),
             ("Command", text("command_line")),
             ("Started", text("started_at")),
             ("Ended", text("ended_at")),
-            ("Generations", joined(&[Some(generations), failed], ", ")),
+            ("Took", duration),
+            ("Generations", joined(&[generations, failed], ", ")),
+            ("Steps", joined(&[text("num_steps"), loss], ", ")),
+            ("Examples", examples),
             ("Prompts", Some(format!("{prompts} (SHA-256 {})", hash.get(..HASH_DIGITS).unwrap_or(&hash)))),
             ("Draft vocabulary", vocabulary),
-            ("Adapter", joined(&[adapter, text("adapter_source")], ", ")),
+            (if is_training { "From" } else { "Adapter" }, joined(&[adapter, text("adapter_source")], ", ")),
             ("Tags", tags_line(&self.tags())),
             ("Notes", text("notes")),
             ("Machine", joined(&[text("hostname"), text("cpu_model"), processors], ", ")),

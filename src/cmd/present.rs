@@ -106,10 +106,12 @@ pub(super) enum View {
     Integer,
     /// As a real number.
     Real(Style),
-    /// As a share of the number in this other column: `160/4004`.
+    /// As a share of the number in this other column: `160/4004`; missing where that is 0.
     OutOf(&'static str),
     /// As the first digits of a hash.
     Hash,
+    /// As a time, to the minute: `2026-08-01 12:30`.
+    Minute,
 }
 
 /// Digits of a hash that people see; programs get them all.
@@ -123,7 +125,7 @@ pub(super) fn chosen_grid(rows: &Rows, shown: &[Shown]) -> Grid {
     let index =
         |key: &str| rows.columns.iter().position(|column| column == key).expect("the query has this column");
     let column = |(key, title, view): &Shown| match view {
-        View::Text | View::Hash => Column::new(*key, *title),
+        View::Text | View::Hash | View::Minute => Column::new(*key, *title),
         View::Integer | View::Real(_) | View::OutOf(_) => Column::number(*key, *title),
     };
     let mut grid = Grid::new(shown.iter().map(column));
@@ -132,9 +134,13 @@ pub(super) fn chosen_grid(rows: &Rows, shown: &[Shown]) -> Grid {
             match (view, cell(&row[index(key)], Style::Decimals(0))) {
                 (View::Real(style), _) => cell(&row[index(key)], *style),
                 (View::OutOf(whole), Cell::Integer(part)) => match &row[index(whole)] {
+                    Value::Integer(0) => Cell::Missing,
                     Value::Integer(whole) => Cell::Text(format!("{part}/{whole}")),
                     _ => Cell::Integer(part),
                 },
+                (View::Minute, Cell::Text(time)) => Cell::Text(
+                    time.chars().take("2026-08-01T12:30".len()).collect::<String>().replace('T', " "),
+                ),
                 (View::Hash, Cell::Text(hash)) => Cell::Text(hash.chars().take(HASH_DIGITS).collect()),
                 (_, cell) => cell,
             }

@@ -1,5 +1,7 @@
 //! `speclora runs`: lists stored runs and shows one.
 
+mod figures;
+
 use clap::{Args, Subcommand};
 use serde_json::Value as Json;
 
@@ -7,10 +9,11 @@ use super::UsageError;
 use super::config::stored_settings_grid;
 use super::context::{Context, select_run};
 use super::facts::Facts;
-use super::present::{self, Shown, View, chosen_grid, labelled_text, lines_below, objects, whole_grid};
+use super::present::{Shown, View, chosen_grid, labelled_text, objects, whole_grid};
 use crate::record::RunId;
-use crate::report::{Format, Grid, Style, details_grid, summary_grid};
-use crate::store::Store;
+use crate::report::{Format, Grid, Style};
+use crate::store::{Rows, Store, Value};
+use figures::figures;
 
 /// Arguments of `speclora runs`.
 #[derive(Debug, Args)]
@@ -30,8 +33,9 @@ enum RunsCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Generations: stored out of planned, warm-ups and failures included. Took: from the beginning \
-    to the end, with the pause before a --resume."
+    after_help = "Took: from the beginning to the end, with the pause before a --resume. Done: generations stored out of \
+    planned, warm-ups and failures included. Of training runs, Loss: the last step's; Best ᾱ: the highest expected \
+    acceptance on held-out prompts."
 )]
 struct ListArgs {
     /// Shows no more than this many
@@ -72,18 +76,33 @@ pub(crate) fn run(args: &RunsArgs, context: &Context) -> anyhow::Result<()> {
     }
 }
 
-const LISTED: [Shown; 10] = [
-    ("run_id", "Run", View::Integer),
-    ("name", "Name", View::Text),
-    ("state", "State", View::Text),
-    ("started_at", "Started", View::Text),
-    ("duration", "Took", View::Real(Style::Seconds(1))),
-    ("num_prompts", "Prompts", View::Integer),
-    ("num_generations", "Generations", View::OutOf("num_planned_generations")),
-    ("target_tokens_per_second", "Target Tok/s", View::Real(Style::Decimals(1))),
-    ("spec_base_speedup", "Base ×", View::Real(Style::Decimals(2))),
-    ("spec_lora_speedup", "LoRA ×", View::Real(Style::Decimals(2))),
+/// The columns of a list of runs, each with the kinds of run that it is for; where there are none, it is for all.
+const LISTED: [(&[&str], Shown); 14] = [
+    (&[], ("run_id", "Run", View::Integer)),
+    (&[], ("name", "Name", View::Text)),
+    (&[], ("kind", "Kind", View::Text)),
+    (&[], ("state", "State", View::Text)),
+    (&[], ("started_at", "Started (UTC)", View::Minute)),
+    (&[], ("duration", "Took", View::Real(Style::Seconds(1)))),
+    (&[], ("num_prompts", "Prompts", View::Integer)),
+    (&["bench", "collect", "evaluate"], ("num_generations", "Done", View::OutOf("num_planned_generations"))),
+    (&["bench"], ("target_tokens_per_second", "Target Tok/s", View::Real(Style::Decimals(1)))),
+    (&["bench"], ("spec_base_speedup", "Base ×", View::Real(Style::Decimals(2)))),
+    (&["bench"], ("spec_lora_speedup", "LoRA ×", View::Real(Style::Decimals(2)))),
+    (&["train"], ("num_steps", "Steps", View::Integer)),
+    (&["train"], ("train_loss", "Loss", View::Real(Style::Decimals(3)))),
+    (&["train"], ("best_expected_acceptance", "Best ᾱ", View::Real(Style::Percent(1)))),
 ];
+
+/// The columns for these runs: those of figures only where a run is of a kind that has them.
+fn listed(runs: &Rows) -> Vec<Shown> {
+    let kind = runs.columns.iter().position(|column| column == "kind").expect("the query has this column");
+    let has_any = |kinds: &[&str]| {
+        runs.rows.iter().any(|run| matches!(&run[kind], Value::Text(kind) if kinds.contains(&kind.as_str())))
+    };
+    let is_for = |(kinds, _): &&(&[&str], Shown)| kinds.is_empty() || has_any(kinds);
+    LISTED.iter().filter(is_for).map(|(_, shown)| *shown).collect()
+}
 
 fn list(limit: i64, store: &Store, context: &Context) -> anyhow::Result<()> {
     let rows = store.query("runs_list", &[(":limit", limit.into())])?;
@@ -91,7 +110,7 @@ fn list(limit: i64, store: &Store, context: &Context) -> anyhow::Result<()> {
         context.ui.note("no runs yet (speclora bench makes one)");
     }
     context.print(&match context.format() {
-        Format::Table | Format::Md => chosen_grid(&rows, &LISTED),
+        Format::Table | Format::Md => chosen_grid(&rows, &listed(&rows)),
         _ => whole_grid(&rows),
     })
 }
@@ -105,23 +124,6 @@ const MODELS: [Shown; 6] = [
     ("sha256", "SHA-256", View::Hash),
 ];
 
-const POSITIONS: [Shown; 6] = [
-    ("mode", "Mode", View::Text),
-    ("position", "Position", View::Integer),
-    ("num_proposed", "Proposed", View::Integer),
-    ("num_accepted", "Accepted", View::Integer),
-    ("acceptance_rate", "Acceptance", View::Real(Style::Percent(1))),
-    ("conditional_acceptance_rate", "Given the ones before", View::Real(Style::Percent(1))),
-];
-
-const ERRORS: [Shown; 5] = [
-    ("prompt_index", "Prompt", View::Integer),
-    ("mode", "Mode", View::Text),
-    ("iteration", "Iteration", View::Integer),
-    ("started_at", "Started", View::Text),
-    ("error", "Error", View::Text),
-];
-
 /// A run as a whole is no list of rows.
 fn refuse_rows(format: Format) -> Result<(), UsageError> {
     if matches!(format, Format::Csv | Format::Jsonl) {
@@ -132,37 +134,79 @@ fn refuse_rows(format: Format) -> Result<(), UsageError> {
 }
 
 fn show(run: RunId, store: &Store, context: &Context) -> anyhow::Result<()> {
-    let query = |name: &str| store.query(name, &[(":run_id", run.into())]);
     let facts = Facts::read(store, run)?;
-    let parts = [
-        ("models", query("run_models")?),
-        ("settings", query("run_settings")?),
-        ("modes", query("mode_metrics")?),
-        ("acceptance_by_position", query("acceptance_by_position")?),
-        ("errors", query("run_errors")?),
-    ];
+    let figures = figures(facts.kind(), run, store)?;
+    let models = store.query("run_models", &[(":run_id", run.into())])?;
     let format = context.format();
     if format == Format::Json {
+        let settings = store.query("run_settings", &[(":run_id", run.into())])?;
         let mut object = facts.into_object();
-        object.extend(parts.map(|(key, rows)| (key.to_owned(), objects(&rows).into())));
+        let parts = [("models", objects(&models)), ("settings", objects(&settings))];
+        object.extend(parts.map(|(key, rows)| (key.to_owned(), rows.into())));
+        object.extend(figures.into_object());
         return Ok(context.ui.data(&format!("{:#}\n", Json::Object(object)))?);
     }
-    let summaries = present::summaries(&store.mode_metrics(run)?);
-    let [(_, models), _, _, (_, positions), (_, errors)] = parts;
-    let part = |title: &str, grid: Grid| match grid.rows.is_empty() {
-        true => String::new(),
-        false => format!("\n{title}\n{}", grid.render(format)),
-    };
     let text = [
         labelled_text(&facts.labelled(), context),
-        part("Models", chosen_grid(&models, &MODELS)),
-        part("Settings", stored_settings_grid(&store.run_plan(run)?.settings)),
+        part("Models", &chosen_grid(&models, &MODELS), format),
+        part("Settings", &stored_settings_grid(&store.run_plan(run)?.settings), format),
         facts.incomplete().map(|line| format!("\n{line}\n")).unwrap_or_default(),
-        part("Summary", summary_grid(&summaries)),
-        part("Beside the means over prompts", details_grid(&summaries)),
-        part("Acceptance by position in the draft", chosen_grid(&positions, &POSITIONS)),
-        part("Failed generations", chosen_grid(&errors, &ERRORS)),
-        lines_below(&summaries),
+        figures.text(context),
     ];
     Ok(context.ui.data(&text.concat())?)
+}
+
+/// A table under its title; nothing where it has no rows.
+fn part(title: &str, grid: &Grid, format: Format) -> String {
+    if grid.rows.is_empty() { String::new() } else { format!("\n{title}\n{}", grid.render(format)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs of these kinds, each with every figure.
+    fn runs(kinds: &[&str]) -> Rows {
+        let columns = LISTED.iter().map(|(_, (key, ..))| (*key).to_owned());
+        let columns: Vec<String> = columns.chain(["num_planned_generations".to_owned()]).collect();
+        let value = |key: &String, kind: &str| match key.as_str() {
+            "kind" => Value::Text(kind.to_owned()),
+            "started_at" => Value::Text("2026-08-01T12:30:59Z".to_owned()),
+            "num_planned_generations" if kind == "train" => Value::Integer(0),
+            "num_generations" | "num_planned_generations" => Value::Integer(24),
+            _ => Value::Null,
+        };
+        let row = |kind: &&str| columns.iter().map(|key| value(key, kind)).collect();
+        Rows { rows: kinds.iter().map(row).collect(), columns }
+    }
+
+    #[track_caller]
+    fn check(kinds: &[&str], expected: &str) {
+        let rows = runs(kinds);
+        let table = chosen_grid(&rows, &listed(&rows)).render(Format::Table);
+        let heading = table.lines().next().unwrap().split_whitespace().skip(8).collect::<Vec<_>>().join(" ");
+        assert_eq!(heading, expected, "{kinds:?}");
+        let width = table.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(kinds.len() > 1 || width <= 100, "{width} columns:\n{table}");
+    }
+
+    #[test]
+    fn a_list_has_the_columns_of_the_kinds_in_it() {
+        check(&[], "");
+        check(&["bench"], "Done Target Tok/s Base × LoRA ×");
+        check(&["collect"], "Done");
+        check(&["train"], "Steps Loss Best ᾱ");
+        check(&["train", "bench"], "Done Target Tok/s Base × LoRA × Steps Loss Best ᾱ");
+    }
+
+    #[test]
+    fn training_has_no_generations_to_be_done() {
+        let rows = runs(&["train", "collect"]);
+        let table = chosen_grid(&rows, &listed(&rows)).render(Format::Table);
+        let [training, collecting] = ["train", "collect"].map(|kind| {
+            table.lines().find(|line| line.contains(kind)).unwrap().split_whitespace().collect::<Vec<_>>()
+        });
+        assert_eq!(training[4..6], ["2026-08-01", "12:30"]);
+        assert_eq!([training[8], collecting[8]], ["—", "24/24"], "{table}");
+    }
 }

@@ -221,6 +221,6 @@ mod tests {
     fn unknown_checkpoint_is_an_error() {
         let (_folder, store) = sample::store();
         let message = store.checkpoint(CheckpointId(9)).unwrap_err().to_string();
-        assert_eq!(message, "no checkpoint 9 (the table checkpoints of the database lists them)");
+        assert_eq!(message, "no checkpoint 9 (speclora adapters list)");
     }
 }

@@ -195,7 +195,7 @@ pub enum Error {
     },
 
     /// There is no such checkpoint.
-    #[error("no checkpoint {0} (the table checkpoints of the database lists them)")]
+    #[error("no checkpoint {0} (speclora adapters list)")]
     NoCheckpoint(CheckpointId),
     /// An adapter's bytes are not what its hash says.
     #[error("adapter {origin} is damaged: its SHA-256 is {found}, not {expected} (import it again)")]

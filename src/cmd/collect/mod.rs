@@ -1,7 +1,7 @@
 //! `speclora collect`: answers prompts speculatively, and keeps what the target said and thought, to train the draft on.
 
 mod examples;
-mod summary;
+pub(super) mod summary;
 
 use std::path::{Path, PathBuf};
 
@@ -104,8 +104,7 @@ pub(crate) fn run(args: &CollectArgs, context: &Context) -> anyhow::Result<()> {
     let job = prepare::prepared(args.asked(), context)?;
     let tokenizer = args.output.is_some().then(|| job.models.target.tokenizer.clone());
     let Ended { store, run, error } = job::carry_out(job, context)?;
-    let holdout = Spec::from_settings(&store.run_plan(run)?.settings)?.holdout;
-    let collected = Collected { store: &store, run, holdout };
+    let collected = Collected::of(&store, run)?;
     if let Some(error) = error {
         // What ended before is worth a look. The error counts more than one that keeps it from being read.
         if !args.output.as_deref().is_some_and(output::is_stdout) {
@@ -124,11 +123,19 @@ pub(crate) fn run(args: &CollectArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 /// What a run has collected.
-struct Collected<'a> {
+pub(super) struct Collected<'a> {
     store: &'a Store,
     run: RunId,
     /// Share of the prompts that training will hold out.
     holdout: f64,
+}
+
+impl<'a> Collected<'a> {
+    /// A run with the holdout of its settings.
+    pub(super) fn of(store: &'a Store, run: RunId) -> anyhow::Result<Self> {
+        let holdout = Spec::from_settings(&store.run_plan(run)?.settings)?.holdout;
+        Ok(Self { store, run, holdout })
+    }
 }
 
 /// The file of examples is JSON Lines.

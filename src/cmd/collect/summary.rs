@@ -30,7 +30,7 @@ pub(super) fn print(collected: &Collected, context: &Context) -> anyhow::Result<
 }
 
 /// The counters of a run, by name.
-fn counters(collected: &Collected) -> anyhow::Result<Map<String, Json>> {
+pub(in crate::cmd) fn counters(collected: &Collected) -> anyhow::Result<Map<String, Json>> {
     let &Collected { store, run, holdout } = collected;
     let threshold = Spec::from_settings(&store.run_plan(run)?.settings)?.acceptance_threshold;
     let parameters = [
@@ -58,7 +58,7 @@ fn counters(collected: &Collected) -> anyhow::Result<Map<String, Json>> {
 }
 
 /// The counters that people look for, each with its label.
-fn labelled(counters: &Map<String, Json>) -> Vec<(&'static str, String)> {
+pub(in crate::cmd) fn labelled(counters: &Map<String, Json>) -> Vec<(&'static str, String)> {
     let whole = |key: &str| counters[key].as_u64().unwrap_or_default();
     let percent = |key: &str, decimals: usize| {
         counters[key].as_f64().map_or("—".to_owned(), |share| format!("{:.decimals$}%", 100.0 * share))

@@ -4,7 +4,7 @@ mod flags;
 mod job;
 mod prepare;
 mod promote;
-mod summary;
+pub(super) mod summary;
 
 pub use flags::TrainArgs;
 

@@ -1,0 +1,142 @@
+//! What there is of a run beside its facts: of each kind what that kind leaves.
+
+use serde_json::{Map, Value as Json};
+
+use super::part;
+use crate::cmd::collect::{Collected, summary as collected};
+use crate::cmd::context::Context;
+use crate::cmd::present::{self, Shown, View, chosen_grid, labelled_text, lines_below, objects};
+use crate::cmd::train::summary::EVALUATIONS;
+use crate::record::RunId;
+use crate::report::{Style, details_grid, summary_grid};
+use crate::store::{ModeMetrics, Rows, Store};
+
+const POSITIONS: [Shown; 6] = [
+    ("mode", "Mode", View::Text),
+    ("position", "Position", View::Integer),
+    ("num_proposed", "Proposed", View::Integer),
+    ("num_accepted", "Accepted", View::Integer),
+    ("acceptance_rate", "Acceptance", View::Real(Style::Percent(1))),
+    ("conditional_acceptance_rate", "Given the ones before", View::Real(Style::Percent(1))),
+];
+
+const ERRORS: [Shown; 5] = [
+    ("prompt_index", "Prompt", View::Integer),
+    ("mode", "Mode", View::Text),
+    ("iteration", "Iteration", View::Integer),
+    ("started_at", "Started", View::Text),
+    ("error", "Error", View::Text),
+];
+
+/// What drafts made of the target's outputs; the plain draft has no checkpoint.
+const DRAFTS: [Shown; 7] = [
+    ("checkpoint_id", "Checkpoint", View::Integer),
+    ("aliases", "Aliases", View::Text),
+    ("num_prompts", "Prompts", View::Integer),
+    ("expected_acceptance", "Expected acceptance", View::Real(Style::Percent(1))),
+    ("top1_agreement", "Top-1 agreement", View::Real(Style::Percent(1))),
+    ("acceptance_rate", "Greedy acceptance", View::Real(Style::Percent(1))),
+    ("mean_acceptance_length", "Tokens a round", View::Real(Style::Decimals(2))),
+];
+
+/// The figures of a run.
+pub(super) enum Figures {
+    /// Of one that measured or generated.
+    Modes { metrics: Vec<ModeMetrics>, modes: Rows, generated: Generated },
+    /// Of one that collected.
+    Collected { counters: Map<String, Json>, modes: Rows, generated: Generated },
+    /// Of one that trained.
+    Training { evaluations: Rows, steps: Rows },
+    /// Of one that judged drafts.
+    Evaluation { drafts: Rows, errors: Rows },
+}
+
+/// What is known of a run's generations.
+pub(super) struct Generated {
+    positions: Rows,
+    errors: Rows,
+}
+
+/// Asks the database for what a run of this kind leaves.
+pub(super) fn figures(kind: &str, run: RunId, store: &Store) -> anyhow::Result<Figures> {
+    let query = |name: &str| store.query(name, &[(":run_id", run.into())]);
+    let generated = || -> anyhow::Result<Generated> {
+        Ok(Generated { positions: query("acceptance_by_position")?, errors: query("run_errors")? })
+    };
+    Ok(match kind {
+        "train" => {
+            Figures::Training { evaluations: query("train_evaluations")?, steps: query("train_steps")? }
+        }
+        "evaluate" => {
+            Figures::Evaluation { drafts: query("draft_evaluations")?, errors: query("run_errors")? }
+        }
+        "collect" => Figures::Collected {
+            counters: collected::counters(&Collected::of(store, run)?)?,
+            modes: query("mode_metrics")?,
+            generated: generated()?,
+        },
+        _ => Figures::Modes {
+            metrics: store.mode_metrics(run)?,
+            modes: query("mode_metrics")?,
+            generated: generated()?,
+        },
+    })
+}
+
+impl Figures {
+    /// All of them, for programs.
+    pub(super) fn into_object(self) -> Map<String, Json> {
+        let rows = |rows: &Rows| Json::from(objects(rows));
+        let parts = match &self {
+            Self::Modes { modes, generated: Generated { positions, errors }, .. } => {
+                vec![
+                    ("modes", rows(modes)),
+                    ("acceptance_by_position", rows(positions)),
+                    ("errors", rows(errors)),
+                ]
+            }
+            Self::Collected { counters, modes, generated: Generated { positions, errors } } => vec![
+                ("collected", counters.clone().into()),
+                ("modes", rows(modes)),
+                ("acceptance_by_position", rows(positions)),
+                ("errors", rows(errors)),
+            ],
+            Self::Training { evaluations, steps } => {
+                vec![("evaluations", rows(evaluations)), ("steps", rows(steps))]
+            }
+            Self::Evaluation { drafts, errors } => {
+                vec![("evaluations", rows(drafts)), ("errors", rows(errors))]
+            }
+        };
+        parts.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
+    /// Those that people look for.
+    pub(super) fn text(&self, context: &Context) -> String {
+        let format = context.format();
+        let table =
+            |title: &str, rows: &Rows, shown: &[Shown]| part(title, &chosen_grid(rows, shown), format);
+        let generated = |Generated { positions, errors }: &Generated| {
+            let positions = table("Acceptance by position in the draft", positions, &POSITIONS);
+            positions + &table("Failed generations", errors, &ERRORS)
+        };
+        match self {
+            Self::Modes { metrics, generated: of_generations, .. } => {
+                let summaries = present::summaries(metrics);
+                let summary = part("Summary", &summary_grid(&summaries), format);
+                let details = part("Beside the means over prompts", &details_grid(&summaries), format);
+                summary + &details + &generated(of_generations) + &lines_below(&summaries)
+            }
+            Self::Collected { counters, generated: of_generations, .. } => {
+                let counters = labelled_text(&collected::labelled(counters), context);
+                format!("\nCollected\n{counters}{}", generated(of_generations))
+            }
+            Self::Training { evaluations, .. } => {
+                table("Evaluations on held-out examples", evaluations, &EVALUATIONS)
+            }
+            Self::Evaluation { drafts, errors } => {
+                table("Drafts", drafts, &DRAFTS) + &table("Failed generations", errors, &ERRORS)
+            }
+        }
+    }
+}
