@@ -35,17 +35,20 @@ pub fn bootstrap_ratio(observations: &[Share]) -> Option<Interval> {
     bootstrap(observations, |some| some.fold(Share::NOTHING, |sum, &one| sum.with(one)).ratio())
 }
 
-/// The ratio of the second shares less that of the first, with its interval as in [`bootstrap_ratio`]: both shares of a
-/// pair are of the same thing, and are drawn together. `None` also where either ratio cannot be had.
+/// The ratio of the second shares less that of the first: both shares of a pair are of the same thing. `None` where either
+/// ratio cannot be had.
+pub fn difference<'a>(pairs: impl IntoIterator<Item = &'a (Share, Share)>) -> Option<f64> {
+    let (mut first, mut second) = (Share::NOTHING, Share::NOTHING);
+    for pair in pairs {
+        first = first.with(pair.0);
+        second = second.with(pair.1);
+    }
+    Some(second.ratio()? - first.ratio()?)
+}
+
+/// The [`difference`] with its interval as in [`bootstrap_ratio`]: the shares of a pair are drawn together.
 pub fn bootstrap_difference(pairs: &[(Share, Share)]) -> Option<Interval> {
-    bootstrap(pairs, |some| {
-        let (mut first, mut second) = (Share::NOTHING, Share::NOTHING);
-        for pair in some {
-            first = first.with(pair.0);
-            second = second.with(pair.1);
-        }
-        Some(second.ratio()? - first.ratio()?)
-    })
+    bootstrap(pairs, |some| difference(some))
 }
 
 /// A statistic of all observations, with its percentile bootstrap interval.
