@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use crate::config::Spec;
 use crate::engine::adapter::{Adapter, read_peft_folder};
@@ -97,13 +97,8 @@ impl<'a> WantedAdapter<'a> {
         if let Some(found) = lookup(name, fitting)? {
             return Ok(Some(found));
         }
-        if let Some(folder) = Path::new(name).parent().filter(|_| Path::new(name).is_file()) {
-            anyhow::bail!("adapter {name} is a file (give its folder, {})", folder.display());
-        }
         if is_named {
-            anyhow::bail!(
-                "no adapter {name} (it is no alias, no checkpoint id and no PEFT folder; --skip-lora goes without)"
-            );
+            return Err(missing(name, "--skip-lora goes without"));
         }
         if is_mode_named {
             anyhow::bail!(
@@ -111,6 +106,46 @@ impl<'a> WantedAdapter<'a> {
             );
         }
         Ok(None)
+    }
+}
+
+/// What the settings name, where flags have named none: an adapter is what a file or a variable says, and not the default.
+pub(super) fn named_in_settings(settings: &[Setting]) -> Option<&str> {
+    let setting = settings.iter().find(|setting| setting.key == "adapter")?;
+    setting.value.as_str().filter(|_| setting.origin != Origin::Default)
+}
+
+/// Finds an adapter that somebody named.
+///
+/// # Errors
+/// If it is not there, or does not fit the draft.
+pub(super) fn find_named(name: &str, fitting: Fitting<'_>) -> anyhow::Result<FittedAdapter> {
+    lookup(name, fitting)?.ok_or_else(|| missing(name, "speclora adapters list"))
+}
+
+/// Finds the adapter that `best` names, where it was made for this draft; one for another is taken by force alone.
+///
+/// # Errors
+/// If it does not fit the draft.
+pub(super) fn find_best(fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAdapter>> {
+    let Some(store) = fitting.store else {
+        return Ok(None);
+    };
+    let Some(id) = store.alias("best")? else {
+        return Ok(None);
+    };
+    let is_refused = matches!(fitting.other_draft, OtherDraft::Refused);
+    if is_refused && for_another_draft(id, store, fitting.draft)?.is_some() {
+        return Ok(None);
+    }
+    fit_stored(id, store, fitting).map(Some)
+}
+
+/// Says that there is no adapter of a name, and what to do.
+fn missing(name: &str, mend: &str) -> anyhow::Error {
+    match Path::new(name).parent().filter(|_| Path::new(name).is_file()) {
+        Some(folder) => anyhow!("adapter {name} is a file (give its folder, {})", folder.display()),
+        None => anyhow!("no adapter {name} (it is no alias, no checkpoint id and no PEFT folder; {mend})"),
     }
 }
 
@@ -129,7 +164,7 @@ pub(super) fn check(name: &str, draft: &Identified, store: Option<&Store>) -> an
 /// If there is none.
 pub(super) fn select_checkpoint(name: &str, store: &Store) -> anyhow::Result<CheckpointId> {
     let id = stored(name, store)?.ok_or_else(|| {
-        anyhow::anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)")
+        anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)")
     })?;
     Ok(store.checkpoint(id)?.id)
 }
