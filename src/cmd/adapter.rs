@@ -94,7 +94,9 @@ impl<'a> WantedAdapter<'a> {
     /// If what was named is not there, or the adapter does not fit the draft.
     pub(super) fn find(&self, fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAdapter>> {
         let Self { name, is_named, is_mode_named } = *self;
-        if let Some(found) = lookup(name, fitting)? {
+        // Left to the default, an adapter is one of this draft.
+        let found = if is_named || is_mode_named { lookup(name, fitting)? } else { find_best(fitting)? };
+        if let Some(found) = found {
             return Ok(Some(found));
         }
         if is_named {
@@ -123,7 +125,7 @@ pub(super) fn find_named(name: &str, fitting: Fitting<'_>) -> anyhow::Result<Fit
     lookup(name, fitting)?.ok_or_else(|| missing(name, "speclora adapters list"))
 }
 
-/// Finds the adapter that `best` names, where it was made for this draft; one for another is taken by force alone.
+/// Finds the adapter that `best` names of this draft.
 ///
 /// # Errors
 /// If it does not fit the draft.
@@ -131,14 +133,8 @@ pub(super) fn find_best(fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAda
     let Some(store) = fitting.store else {
         return Ok(None);
     };
-    let Some(id) = store.alias("best")? else {
-        return Ok(None);
-    };
-    let is_refused = matches!(fitting.other_draft, OtherDraft::Refused);
-    if is_refused && for_another_draft(id, store, fitting.draft)?.is_some() {
-        return Ok(None);
-    }
-    fit_stored(id, store, fitting).map(Some)
+    let best = store.alias("best", Some(&fitting.draft.info.sha256))?;
+    best.map(|id| fit_stored(id, store, fitting)).transpose()
 }
 
 /// Says that there is no adapter of a name, and what to do.
@@ -158,26 +154,36 @@ pub(super) fn check(name: &str, draft: &Identified, store: Option<&Store>) -> an
     wanted.find(Fitting { draft, store, other_draft: OtherDraft::Refused }).map(|_| ())
 }
 
-/// Finds the stored adapter that an alias or a checkpoint id names.
+/// Finds the stored adapter that an alias or a checkpoint id names: an alias of this draft, if one is given and has it,
+/// else the one that was given last.
 ///
 /// # Errors
 /// If there is none.
-pub(super) fn select_checkpoint(name: &str, store: &Store) -> anyhow::Result<CheckpointId> {
-    let id = stored(name, store)?.ok_or_else(|| {
+pub(super) fn select_checkpoint(
+    name: &str,
+    store: &Store,
+    draft: Option<&Identified>,
+) -> anyhow::Result<CheckpointId> {
+    let id = stored(name, store, draft)?.ok_or_else(|| {
         anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)")
     })?;
     Ok(store.checkpoint(id)?.id)
 }
 
-/// The checkpoint that a name may stand for: an alias before an id.
-fn stored(name: &str, store: &Store) -> anyhow::Result<Option<CheckpointId>> {
-    Ok(store.alias(name)?.or_else(|| name.parse().ok().map(CheckpointId)))
+/// The checkpoint that a name may stand for: an alias, this draft's first, before an id.
+fn stored(name: &str, store: &Store, draft: Option<&Identified>) -> anyhow::Result<Option<CheckpointId>> {
+    let own = draft.map(|draft| store.alias(name, Some(&draft.info.sha256))).transpose()?.flatten();
+    let named = match own {
+        Some(id) => Some(id),
+        None => store.alias(name, None)?,
+    };
+    Ok(named.or_else(|| name.parse().ok().map(CheckpointId)))
 }
 
 /// Finds an adapter by alias, checkpoint id or folder, in this order.
 fn lookup(name: &str, fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAdapter>> {
     if let Some(store) = fitting.store
-        && let Some(id) = stored(name, store)?
+        && let Some(id) = stored(name, store, Some(fitting.draft))?
     {
         return fit_stored(id, store, fitting).map(Some);
     }
