@@ -4,6 +4,8 @@
 //! threads and any backend: each lane adds up its own row's blocks from the first to the last, in the order that the
 //! kernels below state.
 
+use std::ops::Range;
+
 use candle_core::quantized::GgmlDType;
 
 use super::activations::Activations;
@@ -58,7 +60,7 @@ pub(super) enum Onto {
 }
 
 /// Weights that one thread reads before it pays to wake another.
-const MIN_SHARED_BYTES: usize = 16 * 1024;
+const MIN_SHARED_BYTES: usize = 96 * 1024;
 
 /// Computes products side by side, as one piece of parallel work.
 pub(super) fn multiply(backend: Backend, products: &mut [Product]) {
@@ -77,8 +79,9 @@ pub(super) fn multiply(backend: Backend, products: &mut [Product]) {
     pool::for_each_range(total, chunk, |work| {
         for (matrix, panels) in split_panels(work, &counts) {
             let (tiles, input, out) = &parts[matrix];
-            for panel in panels {
-                multiply_panel(backend, tiles, panel, *input, out);
+            let at_once = panels_at_once(*input);
+            for first in panels.clone().step_by(at_once) {
+                multiply_panels(backend, tiles, first..panels.end.min(first + at_once), *input, out);
             }
         }
     });
@@ -91,12 +94,21 @@ struct Output {
     onto: Onto,
 }
 
-/// One panel with all rows of activations.
-fn multiply_panel(backend: Backend, tiles: &Tiles, panel: usize, input: Input, out: &Output) {
+/// Panels that meet a single row of floats together: one sum alone would wait for itself at every column.
+const PANELS_AT_ONCE: usize = 4;
+
+fn panels_at_once(input: Input) -> usize {
+    match input {
+        Input::Floats { .. } if input.num_rows() == 1 => PANELS_AT_ONCE,
+        Input::Floats { .. } | Input::Rounded(_) => 1,
+    }
+}
+
+/// Some panels with all rows of activations; as many as [`panels_at_once`], or fewer.
+fn multiply_panels(backend: Backend, tiles: &Tiles, panels: Range<usize>, input: Input, out: &Output) {
     let Output { pieces, stride, onto } = out;
-    // Lane 0 in row 0.
-    let (out, stride, onto) = (pieces.pointer(panel * LANES), *stride, *onto);
-    let panel = tiles.panel(panel);
+    // Lane 0 of the first panel in row 0.
+    let (out, stride, onto) = (pieces.pointer(panels.start * LANES), *stride, *onto);
     match input {
         Input::Rounded(activations) => {
             assert_eq!((activations.width, Some(activations.grain)), (tiles.width(), tiles.grain()));
@@ -105,11 +117,24 @@ fn multiply_panel(backend: Backend, tiles: &Tiles, panel: usize, input: Input, o
                 Onto::Nothing,
                 "products of rounded activations take the place of what was there"
             );
+            let panel = tiles.panels(panels);
             backend.run(RoundedPanel { dtype: tiles.dtype(), panel, activations, out, stride });
         }
         Input::Floats { x, stride: x_stride } => {
             assert!(x_stride >= tiles.width() && tiles.grain().is_none());
-            backend.run(FloatPanel { dtype: tiles.dtype(), panel, x, x_stride, out, stride, onto });
+            let (width, num_panels) = (tiles.width(), panels.len());
+            let panels = tiles.panels(panels);
+            backend.run(FloatPanels {
+                dtype: tiles.dtype(),
+                panels,
+                num_panels,
+                width,
+                x,
+                x_stride,
+                out,
+                stride,
+                onto,
+            });
         }
     }
 }
@@ -423,10 +448,12 @@ unsafe fn six_bits<S: Simd, const N: usize>(panel: &[u8], columns: Columns, out:
     }
 }
 
-/// A panel of dense weights.
-struct FloatPanel<'a> {
+/// Panels of float weights, which lie one after the other: several for a single row, one for more rows.
+struct FloatPanels<'a> {
     dtype: GgmlDType,
-    panel: &'a [u8],
+    panels: &'a [u8],
+    num_panels: usize,
+    width: usize,
     /// `[num_rows, x_stride]`.
     x: &'a [f32],
     x_stride: usize,
@@ -435,32 +462,84 @@ struct FloatPanel<'a> {
     onto: Onto,
 }
 
-impl Op for FloatPanel<'_> {
+impl Op for FloatPanels<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        for (first, number) in groups(self.x.len() / self.x_stride, S::COLUMNS) {
-            // SAFETY: rows `first..first + number` exist in input and output, and `multiply` checked their widths.
-            unsafe {
-                let x = self.x.as_ptr().add(first * self.x_stride);
-                let out = self.out.add(first * self.stride);
-                let (panel, x_stride, stride, onto) = (self.panel, self.x_stride, self.stride, self.onto);
-                match self.dtype {
-                    GgmlDType::F16 => {
-                        with_columns!(number, dense::<S, Half>(panel, x, x_stride, out, stride, onto))
-                    }
-                    GgmlDType::BF16 => {
-                        with_columns!(number, dense::<S, BrainHalf>(panel, x, x_stride, out, stride, onto))
-                    }
-                    _ => with_columns!(number, dense::<S, Single>(panel, x, x_stride, out, stride, onto)),
+        // SAFETY: as the methods ask, `multiply` checked widths and rows.
+        unsafe {
+            match self.dtype {
+                GgmlDType::F16 => self.run_as::<S, Half>(),
+                GgmlDType::BF16 => self.run_as::<S, BrainHalf>(),
+                _ => self.run_as::<S, Single>(),
+            }
+        }
+    }
+}
+
+impl FloatPanels<'_> {
+    #[inline(always)]
+    unsafe fn run_as<S: Simd, F: Format>(self) {
+        let Self { panels, x, x_stride, out, stride, onto, .. } = self;
+        let num_rows = x.len() / x_stride;
+        // SAFETY: rows and panels exist in input and output.
+        unsafe {
+            if num_rows == 1 {
+                let x = x.as_ptr();
+                return match self.num_panels {
+                    PANELS_AT_ONCE => self.one_row::<S, F, PANELS_AT_ONCE>(x),
+                    3 => self.one_row::<S, F, 3>(x),
+                    2 => self.one_row::<S, F, 2>(x),
+                    _ => self.one_row::<S, F, 1>(x),
+                };
+            }
+            for (first, number) in groups(num_rows, S::COLUMNS) {
+                let (x, out) = (x.as_ptr().add(first * x_stride), out.add(first * stride));
+                with_columns!(number, dense::<S, F>(panels, x, x_stride, out, stride, onto));
+            }
+        }
+    }
+
+    /// Σ over columns of w·x, from the first to the last, for P panels side by side.
+    #[inline(always)]
+    unsafe fn one_row<S: Simd, F: Format, const P: usize>(&self, x: *const f32) {
+        let size = F::LAYOUT.size;
+        // SAFETY: P panels of `width` tiles lie in `panels`, and P vectors in the output.
+        unsafe {
+            let mut sums = [S::splat(0.0); P];
+            for column in 0..self.width {
+                let x = S::splat(*x.add(column));
+                for (panel, sum) in sums.iter_mut().enumerate() {
+                    let tile = self.panels.as_ptr().add((panel * self.width + column) * size);
+                    prefetch::<S>(tile, 0);
+                    *sum = S::fma(float_weights::<S, F>(tile), x, *sum);
                 }
+            }
+            for (panel, mut sum) in sums.into_iter().enumerate() {
+                let out = self.out.add(panel * LANES);
+                if self.onto == Onto::Out {
+                    sum = S::add(S::load(out), sum);
+                }
+                S::store(out, sum);
             }
         }
     }
 }
 
 formats!(Half = F16, BrainHalf = BF16, Single = F32);
+
+/// One column of 16 rows.
+#[inline(always)]
+unsafe fn float_weights<S: Simd, F: Format>(tile: *const u8) -> S::Floats {
+    unsafe {
+        match F::DTYPE {
+            GgmlDType::F16 => S::load_f16(tile),
+            GgmlDType::BF16 => S::load_bf16(tile),
+            _ => S::load(tile.cast()),
+        }
+    }
+}
 
 /// Dense weights: Σ over columns of w·x, from the first to the last.
 #[inline(always)]
@@ -478,11 +557,7 @@ unsafe fn dense<S: Simd, F: Format, const N: usize>(
         for column in 0..panel.len() / size {
             let tile = panel.as_ptr().add(column * size);
             prefetch::<S>(tile, 0);
-            let weights = match F::DTYPE {
-                GgmlDType::F16 => S::load_f16(tile),
-                GgmlDType::BF16 => S::load_bf16(tile),
-                _ => S::load(tile.cast()),
-            };
+            let weights = float_weights::<S, F>(tile);
             for (row, sum) in sums.iter_mut().enumerate() {
                 *sum = S::fma(weights, S::splat(*x.add(row * x_stride + column)), *sum);
             }

@@ -206,6 +206,12 @@ impl Tiles {
         &self.bytes[panel * size..(panel + 1) * size]
     }
 
+    /// The tiles of some groups of 16 rows, one group after the other.
+    pub(super) fn panels(&self, panels: Range<usize>) -> &[u8] {
+        let size = self.panel_size();
+        &self.bytes[panels.start * size..panels.end * size]
+    }
+
     /// How activations are rounded that meet these weights; `None` where they are floats.
     pub(super) fn grain(&self) -> Option<Grain> {
         match Layout::of(self.dtype).columns {
