@@ -129,6 +129,10 @@ fn resumed(selector: &str, args: &TrainArgs, context: &Context) -> anyhow::Resul
     let mut plan = store.run_plan(run)?;
     if plan.kind != RunKind::Train {
         let kind = plan.kind;
+        anyhow::ensure!(
+            kind != RunKind::Evaluate,
+            "run {run} is no training, and is not resumed (begin again)"
+        );
         anyhow::bail!("run {run} is no training (speclora {kind} --resume {run} goes on with it)");
     }
     store.check_resumable(run)?;
