@@ -27,6 +27,7 @@ impl Cli {
             Command::Collect(args) => cmd::collect::run(args, context),
             Command::Train(args) => cmd::train::run(args, context),
             Command::Evaluate(args) => cmd::evaluate::run(args, context),
+            Command::Generate(args) => cmd::generate::run(args, context),
             Command::Adapters(args) => cmd::adapters::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
@@ -52,6 +53,8 @@ pub enum Command {
     Train(Box<cmd::train::TrainArgs>),
     /// Says what the draft, plain and with adapters, makes of the target's answers, without timing
     Evaluate(Box<cmd::evaluate::EvaluateArgs>),
+    /// Answers one prompt, and prints the text as it is decoded
+    Generate(Box<cmd::generate::GenerateArgs>),
     /// Lists, shows and names stored adapters; moves them out to PEFT folders and in again
     Adapters(cmd::adapters::AdaptersArgs),
     /// Lists and shows stored runs

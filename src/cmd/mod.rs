@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod evaluate;
 pub mod export;
 mod facts;
+pub mod generate;
 mod interrupt;
 pub mod models;
 mod output;

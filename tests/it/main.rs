@@ -17,6 +17,7 @@ mod cpu;
 mod engine;
 mod errors;
 mod evaluate;
+mod generate;
 mod gguf;
 mod program;
 mod real_models;

@@ -84,7 +84,7 @@ fn fresh(args: &TrainArgs, context: &Context) -> anyhow::Result<Job> {
     let spec = Spec::from_settings(&settings)?;
     settings.retain(|setting| is_read_by(&setting.key, RunKind::Train));
 
-    let runs = args.collected.iter().map(|run| select_run(&store, &[run.clone()]));
+    let runs = args.collected.iter().map(|run| select_run(&store, std::slice::from_ref(run)));
     let filter = ExampleFilter {
         target_model_sha256: Some(models.target.info.sha256.clone()),
         runs: runs.collect::<anyhow::Result<_>>()?,
@@ -130,6 +130,10 @@ fn resumed(selector: &str, args: &TrainArgs, context: &Context) -> anyhow::Resul
     let mut plan = store.run_plan(run)?;
     if plan.kind != RunKind::Train {
         let kind = plan.kind;
+        anyhow::ensure!(
+            kind != RunKind::Evaluate,
+            "run {run} is no training, and is not resumed (begin again)"
+        );
         anyhow::bail!("run {run} is no training (speclora {kind} --resume {run} goes on with it)");
     }
     store.check_resumable(run)?;

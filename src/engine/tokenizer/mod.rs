@@ -2,12 +2,14 @@
 
 mod gguf;
 mod hugging_face;
+mod stream;
 
 use crate::engine::chat::ChatTemplate;
 use crate::engine::error::{Error, Result};
 use crate::hash::Sha256Hex;
 
 pub(crate) use gguf::TokenizerParts;
+pub use stream::TextStream;
 
 /// A tokenizer as a model uses it.
 #[derive(Debug, Clone)]
