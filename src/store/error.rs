@@ -244,7 +244,9 @@ pub enum Error {
         found: usize,
     },
     /// Stored bytes are not what their hash says.
-    #[error("{origin}: the stored bytes are damaged, their SHA-256 is {found}, not {expected}")]
+    #[error(
+        "{origin}: the stored bytes are damaged, their SHA-256 is {found}, not {expected} (use a copy of the database)"
+    )]
     DamagedBytes {
         /// What the bytes are.
         origin: String,

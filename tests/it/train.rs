@@ -338,7 +338,14 @@ fn best_moves_where_that_is_shown_and_stays_where_it_is_not() {
         better.stderr
     );
     let again = workspace.run(&train(&["--holdout", "0.5"]));
-    assert!(again.stderr.contains("note: best stays as it is"), "{}", again.stderr);
+    let told = format!("note: best stays checkpoint {best}: this run came to the same adapter");
+    assert!(again.stderr.contains(&told), "{}", again.stderr);
+    let impatient = ["--holdout", "0.5", "--learning-rate", "0.05", "--patience", "1"];
+    let long = ["train", "--rank", "4", "--epochs", "4", "--eval-every", "3"];
+    let worse = workspace.run(&[&long[..], &impatient].concat());
+    assert_eq!(worse.code, Some(0), "{}", worse.stderr);
+    assert!(worse.stderr.contains("stopped early after step 3"), "{}", worse.stderr);
+    assert!(worse.stderr.contains("note: best stays as it is, since checkpoint "), "{}", worse.stderr);
     assert_eq!(workspace.value::<i64>("SELECT checkpoint_id FROM aliases WHERE name = 'best'"), best);
     let without = workspace.run(&train(&["--holdout", "0"]));
     assert_eq!(without.code, Some(0), "{}", without.stderr);

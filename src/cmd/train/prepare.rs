@@ -83,7 +83,7 @@ fn fresh(args: &TrainArgs, context: &Context) -> anyhow::Result<Job> {
     let spec = Spec::from_settings(&settings)?;
     settings.retain(|setting| is_read_by(&setting.key, RunKind::Train));
 
-    let runs = args.collected.iter().map(|run| select_run(&store, &[run.clone()]));
+    let runs = args.collected.iter().map(|run| select_run(&store, std::slice::from_ref(run)));
     let filter = ExampleFilter {
         target_model_sha256: Some(models.target.info.sha256.clone()),
         runs: runs.collect::<anyhow::Result<_>>()?,

@@ -44,6 +44,10 @@ pub(super) fn name_checkpoints(store: &mut Store, held: &Held, context: &Context
         return Ok(());
     };
     let step = figures.step;
+    if store.alias("best")? == Some(candidate) {
+        context.ui.note(format!("best stays checkpoint {candidate}: this run came to the same adapter"));
+        return Ok(());
+    }
     let reached: Vec<OutputEvaluation> =
         store.example_evaluations(run, step)?.into_iter().map(|(_, evaluation)| evaluation).collect();
     let present = present_best(store, held)?;
