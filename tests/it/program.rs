@@ -87,6 +87,7 @@ impl Workspace {
     }
 
     /// Runs any command in this folder to its end.
+    #[cfg(all(unix, feature = "builtin-models"))]
     pub(crate) fn output_in_folder(&self, command: &mut Command) -> Output {
         self.confine(command);
         command.output().unwrap()
