@@ -158,6 +158,28 @@ ON prompt_evaluations (run_id, prompt_index, coalesce(checkpoint_id, 0));
 CREATE INDEX prompt_evaluations_by_checkpoint ON prompt_evaluations (checkpoint_id) WHERE checkpoint_id IS NOT NULL;
 
 ---------------------------------------------------------------------------------------------------------------------
+-- Names
+---------------------------------------------------------------------------------------------------------------------
+
+-- Each draft has its own `best`, `final` and `latest`: a name stands for one checkpoint of each draft. The names there were
+-- go to the draft of their checkpoint.
+ALTER TABLE aliases RENAME TO earlier_aliases;
+DROP INDEX aliases_by_checkpoint;
+CREATE TABLE aliases (
+    name           TEXT    NOT NULL CHECK (name <> ''),
+    draft_model_id INTEGER NOT NULL REFERENCES models (id) ON DELETE RESTRICT,
+    checkpoint_id  INTEGER NOT NULL REFERENCES checkpoints (id) ON DELETE CASCADE,
+    set_at_ms      INTEGER NOT NULL,
+    PRIMARY KEY (name, draft_model_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX aliases_by_checkpoint ON aliases (checkpoint_id);
+INSERT INTO aliases (name, draft_model_id, checkpoint_id, set_at_ms)
+SELECT a.name, c.draft_model_id, a.checkpoint_id, a.set_at_ms
+FROM earlier_aliases AS a
+JOIN checkpoints AS c ON c.id = a.checkpoint_id;
+DROP TABLE earlier_aliases;
+
+---------------------------------------------------------------------------------------------------------------------
 -- Figures
 ---------------------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ impl Cli {
             Command::Bench(args) => cmd::bench::run(args, context),
             Command::Collect(args) => cmd::collect::run(args, context),
             Command::Train(args) => cmd::train::run(args, context),
+            Command::Evaluate(args) => cmd::evaluate::run(args, context),
             Command::Adapters(args) => cmd::adapters::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
@@ -49,6 +50,8 @@ pub enum Command {
     Collect(Box<cmd::collect::CollectArgs>),
     /// Teaches the draft a LoRA adapter from stored examples
     Train(Box<cmd::train::TrainArgs>),
+    /// Says what the draft, plain and with adapters, makes of the target's answers, without timing
+    Evaluate(Box<cmd::evaluate::EvaluateArgs>),
     /// Lists, shows and names stored adapters; moves them out to PEFT folders and in again
     Adapters(cmd::adapters::AdaptersArgs),
     /// Lists and shows stored runs

@@ -32,28 +32,58 @@ pub struct Share {
 /// drawn with replacement, so that what belongs together, such as the tokens of a prompt, stays together. `None` with
 /// fewer than [`MIN_OBSERVATIONS`] observations, or where Σ whole is not positive.
 pub fn bootstrap_ratio(observations: &[Share]) -> Option<Interval> {
-    let ratio = |some: &mut dyn Iterator<Item = Share>| {
-        let sum = some.fold(Share { part: 0.0, whole: 0.0 }, |sum, one| Share {
-            part: sum.part + one.part,
-            whole: sum.whole + one.whole,
-        });
-        (sum.whole > 0.0).then(|| sum.part / sum.whole)
-    };
+    bootstrap(observations, |some| some.fold(Share::NOTHING, |sum, &one| sum.with(one)).ratio())
+}
+
+/// The ratio of the second shares less that of the first: both shares of a pair are of the same thing. `None` where either
+/// ratio cannot be had.
+pub fn difference<'a>(pairs: impl IntoIterator<Item = &'a (Share, Share)>) -> Option<f64> {
+    let (mut first, mut second) = (Share::NOTHING, Share::NOTHING);
+    for pair in pairs {
+        first = first.with(pair.0);
+        second = second.with(pair.1);
+    }
+    Some(second.ratio()? - first.ratio()?)
+}
+
+/// The [`difference`] with its interval as in [`bootstrap_ratio`]: the shares of a pair are drawn together.
+pub fn bootstrap_difference(pairs: &[(Share, Share)]) -> Option<Interval> {
+    bootstrap(pairs, |some| difference(some))
+}
+
+/// A statistic of all observations, with its percentile bootstrap interval.
+fn bootstrap<T>(
+    observations: &[T],
+    statistic: impl Fn(&mut dyn Iterator<Item = &T>) -> Option<f64>,
+) -> Option<Interval> {
     if observations.len() < MIN_OBSERVATIONS {
         return None;
     }
-    let estimate = ratio(&mut observations.iter().copied())?;
+    let estimate = statistic(&mut observations.iter())?;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let mut resampled: Vec<f64> = (0..NUM_RESAMPLES)
         .filter_map(|_| {
             let mut drawn =
-                (0..observations.len()).map(|_| observations[rng.random_range(0..observations.len())]);
-            ratio(&mut drawn)
+                (0..observations.len()).map(|_| &observations[rng.random_range(0..observations.len())]);
+            statistic(&mut drawn)
         })
         .collect();
     resampled.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| resampled[((resampled.len() - 1) as f64 * share).round() as usize];
     Some(Interval { estimate, low: at(0.025), high: at(0.975) })
+}
+
+impl Share {
+    const NOTHING: Self = Self { part: 0.0, whole: 0.0 };
+
+    fn with(self, other: Self) -> Self {
+        Self { part: self.part + other.part, whole: self.whole + other.whole }
+    }
+
+    /// `None` where nothing is below the line.
+    fn ratio(self) -> Option<f64> {
+        (self.whole > 0.0).then(|| self.part / self.whole)
+    }
 }
 
 #[cfg(test)]
@@ -94,5 +124,21 @@ mod tests {
         let mut observations = shares(&[0.0; 6]);
         observations.push(Share { part: 90.0, whole: 90.0 });
         assert_eq!(bootstrap_ratio(&observations).unwrap().estimate, 0.6);
+    }
+
+    #[test]
+    fn difference_of_ratios_has_denominators_of_its_own_and_is_paired() {
+        let pair = |i: u32| {
+            let share = |part: u32, whole: f64| Share { part: f64::from(part), whole };
+            (share(i % 5, 10.0), share(i % 5 + 1, 20.0))
+        };
+        let pairs: Vec<_> = (0..100).map(pair).collect();
+        let Interval { estimate, low, high } = bootstrap_difference(&pairs).unwrap();
+        // 300 of 2000 less 200 of 1000. Its pairs differ by (i % 5) / 20, whose standard deviation is 0.0707, over √100.
+        assert!((estimate - (0.15 - 0.2)).abs() < 1e-12);
+        assert!((low - (estimate - 1.96 * 0.007_07)).abs() < 0.002, "{low}");
+        assert!((high - (estimate + 1.96 * 0.007_07)).abs() < 0.002, "{high}");
+        assert_eq!(bootstrap_difference(&pairs[..5]), None);
+        assert_eq!(bootstrap_difference(&[(pairs[0].0, Share { part: 0.0, whole: 0.0 }); 8]), None);
     }
 }

@@ -7,7 +7,7 @@ use super::measure::{Generate, GenerateOptions};
 use crate::engine::adapter::Adapter;
 use crate::engine::decode::{Drafting, Request, decode_observed};
 use crate::engine::decoder::Decoder;
-use crate::engine::observe::{Recorder, RecorderOptions};
+use crate::engine::observe::{Observer, Recorder, RecorderOptions};
 use crate::engine::pair::ModelPair;
 use crate::engine::sampling::Sampling;
 use crate::engine::tokenizer::Tokenizer;
@@ -128,13 +128,33 @@ fn longest_prompt(
     Ok(longest)
 }
 
-impl Generate for ModelGenerator<'_> {
-    fn generate(&mut self, prompt: &Prompt, options: GenerateOptions) -> engine::Result<Completion> {
+impl ModelGenerator<'_> {
+    /// Answers a prompt while somebody looks on.
+    ///
+    /// # Errors
+    /// As [`Generate::generate`].
+    pub fn generate_observed(
+        &mut self,
+        prompt: &Prompt,
+        options: GenerateOptions,
+        observer: &mut dyn Observer,
+    ) -> engine::Result<Completion> {
         let started = Instant::now();
+        let ids = self.settings.prompt_ids(self.pair.tokenizer(), &prompt.text)?;
+        self.answer(&ids, started, options, observer)
+    }
+
+    /// Answers a prompt with these ids.
+    fn answer(
+        &mut self,
+        prompt: &[u32],
+        started: Instant,
+        options: GenerateOptions,
+        observer: &mut dyn Observer,
+    ) -> engine::Result<Completion> {
         let tokenizer = self.pair.tokenizer();
-        let ids = self.settings.prompt_ids(tokenizer, &prompt.text)?;
         let request = Request {
-            prompt: &ids,
+            prompt,
             max_tokens: self.settings.max_tokens.min(options.token_limit.unwrap_or(usize::MAX)),
             context_length: self.context_length,
             stop_tokens: tokenizer.stop_tokens(),
@@ -156,16 +176,21 @@ impl Generate for ModelGenerator<'_> {
                 num_draft_tokens: self.settings.num_draft_tokens,
             }),
         };
-        let target = self.target.as_mut();
-        let (decoded, observations) = match self.settings.recording {
-            None => (decode_observed(target, drafting, &request, &mut ())?, None),
-            Some(recording) => {
-                let mut recorder = Recorder::new(recording);
-                let decoded = decode_observed(target, drafting, &request, &mut recorder)?;
-                (decoded, Some(recorder.into_observations(ids)))
-            }
-        };
+        let decoded = decode_observed(self.target.as_mut(), drafting, &request, observer)?;
         let text = tokenizer.decode(&decoded.tokens)?;
-        Ok(Completion { decoded, text, observations })
+        Ok(Completion { decoded, text, observations: None })
+    }
+}
+
+impl Generate for ModelGenerator<'_> {
+    fn generate(&mut self, prompt: &Prompt, options: GenerateOptions) -> engine::Result<Completion> {
+        let Some(recording) = self.settings.recording else {
+            return self.generate_observed(prompt, options, &mut ());
+        };
+        let started = Instant::now();
+        let ids = self.settings.prompt_ids(self.pair.tokenizer(), &prompt.text)?;
+        let mut recorder = Recorder::new(recording);
+        let completion = self.answer(&ids, started, options, &mut recorder)?;
+        Ok(Completion { observations: Some(recorder.into_observations(ids)), ..completion })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use crate::config::Spec;
 use crate::engine::adapter::{Adapter, read_peft_folder};
@@ -94,16 +94,13 @@ impl<'a> WantedAdapter<'a> {
     /// If what was named is not there, or the adapter does not fit the draft.
     pub(super) fn find(&self, fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAdapter>> {
         let Self { name, is_named, is_mode_named } = *self;
-        if let Some(found) = lookup(name, fitting)? {
+        // Left to the default, an adapter is one of this draft.
+        let found = if is_named || is_mode_named { lookup(name, fitting)? } else { find_best(fitting)? };
+        if let Some(found) = found {
             return Ok(Some(found));
         }
-        if let Some(folder) = Path::new(name).parent().filter(|_| Path::new(name).is_file()) {
-            anyhow::bail!("adapter {name} is a file (give its folder, {})", folder.display());
-        }
         if is_named {
-            anyhow::bail!(
-                "no adapter {name} (it is no alias, no checkpoint id and no PEFT folder; --skip-lora goes without)"
-            );
+            return Err(missing(name, "--skip-lora goes without"));
         }
         if is_mode_named {
             anyhow::bail!(
@@ -111,6 +108,40 @@ impl<'a> WantedAdapter<'a> {
             );
         }
         Ok(None)
+    }
+}
+
+/// What the settings name, where flags have named none: an adapter is what a file or a variable says, and not the default.
+pub(super) fn named_in_settings(settings: &[Setting]) -> Option<&str> {
+    let setting = settings.iter().find(|setting| setting.key == "adapter")?;
+    setting.value.as_str().filter(|_| setting.origin != Origin::Default)
+}
+
+/// Finds an adapter that somebody named.
+///
+/// # Errors
+/// If it is not there, or does not fit the draft.
+pub(super) fn find_named(name: &str, fitting: Fitting<'_>) -> anyhow::Result<FittedAdapter> {
+    lookup(name, fitting)?.ok_or_else(|| missing(name, "speclora adapters list"))
+}
+
+/// Finds the adapter that `best` names of this draft.
+///
+/// # Errors
+/// If it does not fit the draft.
+pub(super) fn find_best(fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAdapter>> {
+    let Some(store) = fitting.store else {
+        return Ok(None);
+    };
+    let best = store.alias("best", Some(&fitting.draft.info.sha256))?;
+    best.map(|id| fit_stored(id, store, fitting)).transpose()
+}
+
+/// Says that there is no adapter of a name, and what to do.
+fn missing(name: &str, mend: &str) -> anyhow::Error {
+    match Path::new(name).parent().filter(|_| Path::new(name).is_file()) {
+        Some(folder) => anyhow!("adapter {name} is a file (give its folder, {})", folder.display()),
+        None => anyhow!("no adapter {name} (it is no alias, no checkpoint id and no PEFT folder; {mend})"),
     }
 }
 
@@ -123,26 +154,36 @@ pub(super) fn check(name: &str, draft: &Identified, store: Option<&Store>) -> an
     wanted.find(Fitting { draft, store, other_draft: OtherDraft::Refused }).map(|_| ())
 }
 
-/// Finds the stored adapter that an alias or a checkpoint id names.
+/// Finds the stored adapter that an alias or a checkpoint id names: an alias of this draft, if one is given and has it,
+/// else the one that was given last.
 ///
 /// # Errors
 /// If there is none.
-pub(super) fn select_checkpoint(name: &str, store: &Store) -> anyhow::Result<CheckpointId> {
-    let id = stored(name, store)?.ok_or_else(|| {
-        anyhow::anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)")
+pub(super) fn select_checkpoint(
+    name: &str,
+    store: &Store,
+    draft: Option<&Identified>,
+) -> anyhow::Result<CheckpointId> {
+    let id = stored(name, store, draft)?.ok_or_else(|| {
+        anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)")
     })?;
     Ok(store.checkpoint(id)?.id)
 }
 
-/// The checkpoint that a name may stand for: an alias before an id.
-fn stored(name: &str, store: &Store) -> anyhow::Result<Option<CheckpointId>> {
-    Ok(store.alias(name)?.or_else(|| name.parse().ok().map(CheckpointId)))
+/// The checkpoint that a name may stand for: an alias, this draft's first, before an id.
+fn stored(name: &str, store: &Store, draft: Option<&Identified>) -> anyhow::Result<Option<CheckpointId>> {
+    let own = draft.map(|draft| store.alias(name, Some(&draft.info.sha256))).transpose()?.flatten();
+    let named = match own {
+        Some(id) => Some(id),
+        None => store.alias(name, None)?,
+    };
+    Ok(named.or_else(|| name.parse().ok().map(CheckpointId)))
 }
 
 /// Finds an adapter by alias, checkpoint id or folder, in this order.
 fn lookup(name: &str, fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAdapter>> {
     if let Some(store) = fitting.store
-        && let Some(id) = stored(name, store)?
+        && let Some(id) = stored(name, store, Some(fitting.draft))?
     {
         return fit_stored(id, store, fitting).map(Some);
     }

@@ -109,23 +109,24 @@ pub(crate) fn run(args: &AdaptersArgs, context: &Context) -> anyhow::Result<()> 
         AdaptersCommand::Show(args) => {
             show::refuse_rows(context.format())?;
             let store = context.open_store()?;
-            show(select_checkpoint(&args.adapter, &store)?, &store, context)
+            show(select_checkpoint(&args.adapter, &store, None)?, &store, context)
         }
         AdaptersCommand::Alias(args) => {
             let mut store = context.open_store()?;
-            let id = select_checkpoint(&args.adapter.adapter, &store)?;
+            let id = select_checkpoint(&args.adapter.adapter, &store, None)?;
             set_alias(&args.name, id, &mut store, context)
         }
         AdaptersCommand::Export(args) => {
             let store = context.open_store()?;
-            export(select_checkpoint(&args.adapter.adapter, &store)?, &args.peft, &store, context)
+            export(select_checkpoint(&args.adapter.adapter, &store, None)?, &args.peft, &store, context)
         }
         AdaptersCommand::Import(args) => import(args, context),
     }
 }
 
 fn set_alias(name: &str, id: CheckpointId, store: &mut Store, context: &Context) -> anyhow::Result<()> {
-    let former = store.alias(name)?.filter(|former| *former != id);
+    let draft = store.checkpoint(id)?.draft_model_sha256;
+    let former = store.alias(name, Some(&draft))?.filter(|former| *former != id);
     store.set_alias(name, id)?;
     let former = former.map(|former| format!(" (before: {former})")).unwrap_or_default();
     context.ui.status(format!("{name} is adapter {id}{former}"));

@@ -12,14 +12,23 @@ use super::INTERRUPTED;
 use crate::record::RunKind;
 use crate::ui::Speaker;
 
-/// Starts to listen, and returns the flag that is set when the user asks to stop a run of this kind.
+/// Starts to listen, and returns the flag that is set when the user asks to stop a run of this kind, which can be resumed.
 pub(super) fn listen(speaker: Speaker, kind: RunKind) -> anyhow::Result<Arc<AtomicBool>> {
+    let last_words = format!("what had ended is stored (speclora {kind} --resume RUN goes on)");
+    listen_until(speaker, last_words)
+}
+
+/// The same for a command that cannot be resumed; `last_words` say what is left of it where the user insists.
+pub(super) fn listen_until(
+    speaker: Speaker,
+    last_words: impl Into<String>,
+) -> anyhow::Result<Arc<AtomicBool>> {
     let requested = Arc::new(AtomicBool::new(false));
     for signal in signals() {
         flag::register(signal, Arc::clone(&requested))
             .with_context(|| format!("cannot listen for signal {signal}"))?;
     }
-    answer(speaker, kind).context("cannot listen for signals")?;
+    answer(speaker, last_words.into()).context("cannot listen for signals")?;
     Ok(requested)
 }
 
@@ -27,7 +36,7 @@ pub(super) fn listen(speaker: Speaker, kind: RunKind) -> anyhow::Result<Arc<Atom
 /// follows, the second ends the process, which leaves its run as a crash would. A third one ends it even if nobody can
 /// be told.
 #[cfg(unix)]
-fn answer(speaker: Speaker, kind: RunKind) -> std::io::Result<()> {
+fn answer(speaker: Speaker, last_words: String) -> std::io::Result<()> {
     use std::io::Read as _;
     use std::os::unix::net::UnixStream;
     use std::sync::atomic::Ordering;
@@ -45,9 +54,7 @@ fn answer(speaker: Speaker, kind: RunKind) -> std::io::Result<()> {
         }
         if receiver.read_exact(&mut byte).is_ok() {
             insisted.store(true, Ordering::SeqCst);
-            speaker.status(format_args!(
-                "stopped at once: what had ended is stored (speclora {kind} --resume RUN goes on)"
-            ));
+            speaker.status(format_args!("stopped at once: {last_words}"));
             signal_hook::low_level::exit(INTERRUPTED.into());
         }
     })?;
@@ -56,7 +63,7 @@ fn answer(speaker: Speaker, kind: RunKind) -> std::io::Result<()> {
 
 /// Without pipes for signals, the first is answered by the end of the command, and the second ends the process.
 #[cfg(not(unix))]
-fn answer(_: Speaker, _: RunKind) -> std::io::Result<()> {
+fn answer(_: Speaker, _: String) -> std::io::Result<()> {
     // What is registered later runs later, and would see the flag of this very signal: it is asked for the one before.
     let earlier = Arc::new(AtomicBool::new(false));
     for signal in signals() {

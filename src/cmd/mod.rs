@@ -11,6 +11,7 @@ pub mod config;
 mod context;
 pub mod demo;
 pub mod doctor;
+pub mod evaluate;
 pub mod export;
 mod facts;
 mod interrupt;

@@ -180,13 +180,23 @@ impl Spec {
     }
 }
 
+/// Settings that only collecting and what uses its examples read.
+const COLLECTING: [&str; 3] = ["target_top_k", "acceptance_threshold", "holdout"];
+
+/// Settings that evaluating does not read, beside those of training and collecting: it is greedy, and names any number of
+/// adapters.
+const NOT_OF_EVALUATING: [&str; 3] = ["adapter", "top_p", "top_k"];
+
 /// Whether a kind of run reads a setting, and so keeps it.
 pub fn is_read_by(key: &str, kind: RunKind) -> bool {
-    let of_collecting = ["target_top_k", "acceptance_threshold", "holdout"];
     match kind {
         RunKind::Train => TRAINING.contains(&key) || SHARED_WITH_TRAINING.contains(&key),
         RunKind::Collect => !TRAINING.contains(&key),
-        RunKind::Bench | RunKind::Evaluate => !TRAINING.contains(&key) && !of_collecting.contains(&key),
+        RunKind::Bench => !TRAINING.contains(&key) && !COLLECTING.contains(&key),
+        RunKind::Evaluate => {
+            key == "target_top_k"
+                || !(TRAINING.contains(&key) || COLLECTING.contains(&key) || NOT_OF_EVALUATING.contains(&key))
+        }
     }
 }
 

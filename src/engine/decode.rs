@@ -99,7 +99,7 @@ fn in_steps(target: &mut dyn Decoder, mut output: Output, observer: &mut dyn Obs
     loop {
         let token = choose(logits.last(), output.sequence.len() - 1, request, &mut rng)?;
         let stop = output.emit(token);
-        observer.emitted(logits.last());
+        observer.emitted(token, logits.last());
         if let Some(stop_reason) = stop {
             return Ok(output.finish(stop_reason, vec![], num_target_forwards, 0));
         }
@@ -126,7 +126,7 @@ fn in_rounds(
     let mut num_target_forwards = 1;
     let mut rounds = Vec::new();
     let mut stop = output.emit(first);
-    observer.emitted(logits.last());
+    observer.emitted(first, logits.last());
     while stop.is_none() {
         output.check_cancelled()?;
         let round_start = Instant::now();
@@ -147,7 +147,9 @@ fn in_rounds(
             verify_ns: nanoseconds_between(draft_end, Instant::now()),
         };
 
-        (0..round.num_emitted).for_each(|row| observer.emitted(logits.row(row as usize)));
+        for (row, &token) in output.sequence[len_before..].iter().enumerate() {
+            observer.emitted(token, logits.row(row));
+        }
         if let Some(&draft_token) = proposal.tokens.get(verdict.num_accepted) {
             observer.refused(&Refusal {
                 round: rounds.len(),

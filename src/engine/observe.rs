@@ -13,8 +13,8 @@ pub trait Observer {
     }
 
     /// A token has been emitted at the next output position, from the target's `logits: [vocab]`.
-    fn emitted(&mut self, logits: &[f32]) {
-        let _ = logits;
+    fn emitted(&mut self, token: u32, logits: &[f32]) {
+        let _ = (token, logits);
     }
 
     /// The target has refused a proposal, the first of its round.
@@ -87,7 +87,7 @@ impl Observer for Recorder {
         self.proposed.push(Softmax::of(logits, 1.0).probability(token));
     }
 
-    fn emitted(&mut self, logits: &[f32]) {
+    fn emitted(&mut self, _: u32, logits: &[f32]) {
         let softmax = Softmax::of(logits, self.options.temperature as f32);
         let kept = likeliest(logits, self.options.top_k);
         let mut mass = 0.0;
@@ -193,7 +193,7 @@ mod tests {
         for (temperature, top_k) in [(1.0, 16), (0.5, 16), (2.0, 300), (1.0, 10_000)] {
             let mut recorder = Recorder::new(RecorderOptions { top_k, temperature });
             let rows: Vec<Vec<f32>> = (0..5).map(|seed| logits(300, seed)).collect();
-            rows.iter().for_each(|row| recorder.emitted(row));
+            rows.iter().for_each(|row| recorder.emitted(0, row));
             let target = recorder.into_observations(vec![9]).target;
             let k = top_k.min(300);
             assert_eq!(

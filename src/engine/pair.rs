@@ -106,6 +106,11 @@ impl ModelPair {
         self.draft.as_ref().map(CpuModel::config)
     }
 
+    /// The draft alone, if there is one: the target is let go.
+    pub fn into_draft(self) -> Option<CpuModel> {
+        self.draft
+    }
+
     /// A decoder of the target. Its logits end where the tokenizer's ids do.
     pub fn target_decoder(&self, capacity: usize) -> Box<dyn Decoder> {
         let vocab_size = self.vocab_size();

@@ -7,18 +7,24 @@ use crate::environment::now_ms;
 use crate::record::CheckpointId;
 
 impl Store {
-    /// Returns the checkpoint that a name stands for.
+    /// Returns the checkpoint that a name stands for: with a draft's SHA-256 its own, else the one that was named last.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn alias(&self, name: &str) -> Result<Option<CheckpointId>> {
+    pub fn alias(&self, name: &str, draft_model_sha256: Option<&str>) -> Result<Option<CheckpointId>> {
         self.read(|connection| {
-            let sql = "SELECT checkpoint_id FROM aliases WHERE name = ?1";
-            Ok(connection.query_row(sql, [name], |row| row.get(0)).optional()?.map(CheckpointId))
+            let sql = "SELECT a.checkpoint_id
+                FROM aliases AS a
+                JOIN models AS m ON m.id = a.draft_model_id
+                WHERE a.name = ?1 AND (?2 IS NULL OR m.sha256 = ?2)
+                ORDER BY a.set_at_ms DESC, a.checkpoint_id DESC
+                LIMIT 1";
+            let parameters = params![name, draft_model_sha256];
+            Ok(connection.query_row(sql, parameters, |row| row.get(0)).optional()?.map(CheckpointId))
         })
     }
 
-    /// Makes a name stand for a checkpoint, and for no other, so that a power cut cannot undo it.
+    /// Makes a name stand for a checkpoint, and for no other of the same draft, so that a power cut cannot undo it.
     ///
     /// # Errors
     /// If there is no such checkpoint, or the name could be taken for an id, a run or a path.
@@ -32,9 +38,12 @@ impl Store {
 /// Makes a name stand for a checkpoint.
 pub(super) fn set(connection: &Connection, name: &str, id: CheckpointId) -> Result<()> {
     connection.execute(
-        "INSERT INTO aliases (name, checkpoint_id, set_at_ms)
-        VALUES (?1, ?2, ?3)
-        ON CONFLICT (name) DO UPDATE SET checkpoint_id = excluded.checkpoint_id, set_at_ms = excluded.set_at_ms",
+        "INSERT INTO aliases (name, draft_model_id, checkpoint_id, set_at_ms)
+        SELECT ?1, draft_model_id, id, ?3
+        FROM checkpoints
+        WHERE id = ?2
+        ON CONFLICT (name, draft_model_id)
+        DO UPDATE SET checkpoint_id = excluded.checkpoint_id, set_at_ms = excluded.set_at_ms",
         params![name, id.0, now_ms()],
     )?;
     Ok(())
@@ -63,12 +72,24 @@ mod tests {
         let first = store.import_adapter(&sample::adapter(10), &sample::model("draft")).unwrap();
         let other = AdapterRecord { config_json: "{}".to_owned(), ..sample::adapter(10) };
         let second = store.import_adapter(&other, &sample::model("draft")).unwrap();
-        assert_eq!(store.alias("best").unwrap(), None);
+        assert_eq!(store.alias("best", None).unwrap(), None);
         store.set_alias("best", first).unwrap();
         store.set_alias("a/b", first).unwrap();
         store.set_alias("best", second).unwrap();
-        assert_eq!(store.alias("best").unwrap(), Some(second));
-        assert_eq!(store.alias("a/b").unwrap(), Some(first));
+        assert_eq!(store.alias("best", None).unwrap(), Some(second));
+        assert_eq!(store.alias("a/b", None).unwrap(), Some(first));
+    }
+
+    #[test]
+    fn each_draft_has_its_own_names() {
+        let (_folder, mut store) = sample::store();
+        let [first, second] = ["draft", "other"]
+            .map(|name| store.import_adapter(&sample::adapter(10), &sample::model(name)).unwrap());
+        store.set_alias("best", first).unwrap();
+        store.set_alias("best", second).unwrap();
+        let of = |name: &str| store.alias("best", Some(&sample::model(name).sha256)).unwrap();
+        assert_eq!((of("draft"), of("other"), of("third")), (Some(first), Some(second), None));
+        assert_eq!(store.alias("best", None).unwrap(), Some(second));
     }
 
     #[test]

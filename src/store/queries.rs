@@ -45,6 +45,7 @@ queries!(
     GENERATIONS = "generations",
     LEAKAGE = "leakage",
     MODE_METRICS = "mode_metrics",
+    PROMPT_EVALUATIONS = "prompt_evaluations",
     PROMPT_METRICS = "prompt_metrics",
     PROMPT_SPEEDUPS = "prompt_speedups",
     ROUNDS = "rounds",

@@ -112,7 +112,7 @@ mod tests {
             TrainingState { step: 4, checkpoint_id: checkpoints[1], optimizer: sample::optimizer(4) };
         assert_eq!(store.training_state(run).unwrap(), Some(expected));
         assert_eq!(store.train_checkpoints(run).unwrap(), [(2, checkpoints[0]), (4, checkpoints[1])]);
-        assert_eq!(store.alias("latest").unwrap(), Some(checkpoints[1]));
+        assert_eq!(store.alias("latest", None).unwrap(), Some(checkpoints[1]));
         let states = sample::count(&store, "train_checkpoints WHERE state_blob_id IS NOT NULL");
         assert_eq!(states, 1);
         // Three examples, one adapter's weights, one state.

@@ -142,7 +142,8 @@ fn an_adapter_is_watched_only_where_somebody_names_one() {
         )
     };
     assert_eq!(mode_with(&workspace, &["--adapter", &adapter]), "spec_lora 1");
-    let set_best = "INSERT INTO aliases (name, checkpoint_id, set_at_ms) VALUES ('best', 1, 0)";
+    let set_best = "INSERT INTO aliases (name, draft_model_id, checkpoint_id, set_at_ms)
+        SELECT 'best', draft_model_id, id, 0 FROM checkpoints";
     workspace.database().execute(set_best, []).unwrap();
     assert_eq!(mode_with(&workspace, &[]), "spec_base ");
     assert_eq!(mode_with(&workspace, &["-a", "best"]), "spec_lora 1");

@@ -16,6 +16,7 @@ mod config;
 mod cpu;
 mod engine;
 mod errors;
+mod evaluate;
 mod gguf;
 mod program;
 mod real_models;

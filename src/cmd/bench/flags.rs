@@ -51,36 +51,43 @@ pub(in crate::cmd) struct ModelArgs {
 /// How tokens are proposed and chosen.
 #[derive(Debug, Default, Args)]
 pub(in crate::cmd) struct DecodingArgs {
-    /// Tokens that the draft proposes in each round, 1 to 32 [default: 4]
-    #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
-    pub(in crate::cmd) num_draft_tokens: Option<String>,
+    #[command(flatten)]
+    greedy: GreedyArgs,
     /// Tokens that the draft chooses from: auto, full or a number [default: auto]
     #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
-    pub(in crate::cmd) draft_vocab: Option<String>,
-    /// Rounds the draft's larger weights to this type: q4_0
-    #[arg(long, value_name = "TYPE", help_heading = "Decoding")]
-    pub(in crate::cmd) draft_quant: Option<String>,
+    draft_vocab: Option<String>,
     /// Temperature of sampling; 0 is greedy [default: 0]
     #[arg(long, value_name = "T", help_heading = "Decoding", allow_negative_numbers = true)]
-    pub(in crate::cmd) temperature: Option<String>,
+    temperature: Option<String>,
     /// Probability mass that sampling keeps [default: 1]
     #[arg(long, value_name = "P", help_heading = "Decoding", allow_negative_numbers = true)]
-    pub(in crate::cmd) top_p: Option<String>,
+    top_p: Option<String>,
     /// Likeliest tokens that sampling keeps; 0 keeps all [default: 0]
     #[arg(long, value_name = "K", help_heading = "Decoding", allow_negative_numbers = true)]
-    pub(in crate::cmd) top_k: Option<String>,
+    top_k: Option<String>,
+}
+
+/// The part of it that greedy decoding over a whole vocabulary needs.
+#[derive(Debug, Default, Args)]
+pub(in crate::cmd) struct GreedyArgs {
+    /// Tokens that the draft proposes in each round, 1 to 32 [default: 4]
+    #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
+    num_draft_tokens: Option<String>,
+    /// Rounds the draft's larger weights to this type: q4_0
+    #[arg(long, value_name = "TYPE", help_heading = "Decoding")]
+    draft_quant: Option<String>,
     /// Seed of every random choice [default: 0]
     #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
-    pub(in crate::cmd) seed: Option<String>,
+    seed: Option<String>,
     /// System prompt
     #[arg(long, value_name = "TEXT", help_heading = "Decoding")]
-    pub(in crate::cmd) system: Option<String>,
+    system: Option<String>,
     /// Sends prompts without the model's chat template
     #[arg(long, conflicts_with = "system", help_heading = "Decoding")]
-    pub(in crate::cmd) raw: bool,
+    raw: bool,
     /// Cap on the tokens of prompt and output together
     #[arg(long, value_name = "N", help_heading = "Decoding", allow_negative_numbers = true)]
-    pub(in crate::cmd) context_length: Option<String>,
+    context_length: Option<String>,
 }
 
 /// Under which name a run is kept, or which run goes on.
@@ -119,13 +126,20 @@ impl ModelArgs {
 
 impl DecodingArgs {
     pub(in crate::cmd) fn decide(&self, overrides: &mut Overrides) {
+        self.greedy.decide(overrides);
         overrides
-            .set("num_draft_tokens", self.num_draft_tokens.as_deref())
             .set("draft_vocab", self.draft_vocab.as_deref())
-            .set("draft_quant", self.draft_quant.as_deref())
             .set("temperature", self.temperature.as_deref())
             .set("top_p", self.top_p.as_deref())
-            .set("top_k", self.top_k.as_deref())
+            .set("top_k", self.top_k.as_deref());
+    }
+}
+
+impl GreedyArgs {
+    pub(in crate::cmd) fn decide(&self, overrides: &mut Overrides) {
+        overrides
+            .set("num_draft_tokens", self.num_draft_tokens.as_deref())
+            .set("draft_quant", self.draft_quant.as_deref())
             .set("seed", self.seed.as_deref())
             .set("system_prompt", self.system.as_deref())
             .set("raw", self.raw.then_some(true))
@@ -149,7 +163,7 @@ pub(in crate::cmd) struct Asked<'a> {
 
 /// Reads a name that later selects its run, and nothing else: numbers are ids, @ begins @latest, and "run" is a word of
 /// the command line.
-fn run_name(text: &str) -> Result<String, String> {
+pub(in crate::cmd) fn run_name(text: &str) -> Result<String, String> {
     let problem = match text {
         "" => "a name has at least one character",
         "run" => "this word stands before a run, as in \"run 12\"",

@@ -27,7 +27,7 @@ pub(in crate::cmd) struct Models {
 }
 
 /// The database of a run. One that does not exist yet is made when the run begins: a run that fails before leaves none.
-pub(super) enum Database {
+pub(in crate::cmd) enum Database {
     /// It exists.
     Open(Store),
     /// It is to be made, with the hashes that were computed until then.
@@ -36,7 +36,7 @@ pub(super) enum Database {
 
 impl Database {
     /// Opens the database if there is one; else finds out whether it can be made.
-    pub(super) fn find(path: PathBuf, context: &Context) -> anyhow::Result<Self> {
+    pub(in crate::cmd) fn find(path: PathBuf, context: &Context) -> anyhow::Result<Self> {
         if path.exists() {
             let store = Store::open(path)?;
             context.note_upgrade(&store);
@@ -47,7 +47,7 @@ impl Database {
     }
 
     /// The database, where it exists.
-    pub(super) fn store(&mut self) -> Option<&mut Store> {
+    pub(in crate::cmd) fn store(&mut self) -> Option<&mut Store> {
         match self {
             Self::Open(store) => Some(store),
             Self::New { .. } => None,
@@ -55,14 +55,14 @@ impl Database {
     }
 
     /// Keeps hashes for a database that is yet to be made; one that exists has them.
-    pub(super) fn keep(&mut self, computed: Vec<FileHash>) {
+    pub(in crate::cmd) fn keep(&mut self, computed: Vec<FileHash>) {
         if let Self::New { hashes, .. } = self {
             *hashes = computed;
         }
     }
 
     /// The database, made if it did not exist.
-    fn create(self, context: &Context) -> anyhow::Result<Store> {
+    pub(in crate::cmd) fn create(self, context: &Context) -> anyhow::Result<Store> {
         match self {
             Self::Open(store) => Ok(store),
             Self::New { path, hashes } => {
@@ -247,7 +247,12 @@ fn finish(recording: &mut Recording, ended: anyhow::Result<()>) -> anyhow::Resul
     Ok(Some(interrupted.into()))
 }
 
-fn load(models: &Models, options: PairOptions, context: &Context) -> anyhow::Result<ModelPair> {
+/// Loads the models of a run.
+pub(in crate::cmd) fn load(
+    models: &Models,
+    options: PairOptions,
+    context: &Context,
+) -> anyhow::Result<ModelPair> {
     let Models { target, draft } = models;
     let num_layers = [Some(target), draft.as_ref()];
     let num_layers = num_layers.into_iter().flatten().map(|model| u64::from(model.info.num_layers)).sum();
@@ -259,7 +264,8 @@ fn load(models: &Models, options: PairOptions, context: &Context) -> anyhow::Res
     Ok(pair?)
 }
 
-fn generator_settings(spec: &Spec, kind: RunKind) -> GeneratorSettings {
+/// How a run of this kind answers prompts.
+pub(in crate::cmd) fn generator_settings(spec: &Spec, kind: RunKind) -> GeneratorSettings {
     let sampling = Sampling {
         temperature: spec.temperature as f32,
         top_p: spec.top_p as f32,
@@ -276,6 +282,6 @@ fn generator_settings(spec: &Spec, kind: RunKind) -> GeneratorSettings {
         sampling,
         system_prompt: spec.system_prompt.clone(),
         raw: spec.raw,
-        recording: (kind == RunKind::Collect).then_some(recording),
+        recording: matches!(kind, RunKind::Collect | RunKind::Evaluate).then_some(recording),
     }
 }

@@ -72,7 +72,8 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
         _ => None,
     };
     if kind == RunKind::Bench {
-        warn_of_leakage(adapter.as_ref(), &prompts, database.store().as_deref(), context)?;
+        let store = database.store();
+        warn_of_leakage(adapter.as_ref(), "this adapter", &prompts, store.as_deref(), context)?;
     }
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
         leave_out_spec_lora(&mut settings, &spec, context);
@@ -117,9 +118,10 @@ pub(in crate::cmd) fn decide_threads(settings: &mut [Setting], spec: &Spec) {
     }
 }
 
-/// Says so where an adapter has learned answers to the prompts that it is to be measured on.
-fn warn_of_leakage(
+/// Says so where an adapter, called `name`, has learned answers to the prompts that it is to be measured on.
+pub(in crate::cmd) fn warn_of_leakage(
     adapter: Option<&FittedAdapter>,
+    name: &str,
     prompts: &[Prompt],
     store: Option<&Store>,
     context: &Context,
@@ -131,7 +133,7 @@ fn warn_of_leakage(
     let num_leaked = store.leaked_prompts(*id, prompts)?;
     if num_leaked > 0 {
         context.ui.warning(format!(
-            "{num_leaked} of {} prompts were trained on by this adapter: its gain on them says nothing about unseen prompts \
+            "{num_leaked} of {} prompts were trained on by {name}: its gain on them says nothing about unseen prompts \
              (queries/leakage.sql lists them)",
             prompts.len()
         ));
@@ -173,7 +175,7 @@ fn check_output(
 }
 
 /// The whole plan of a run with these settings.
-pub(super) fn slots(spec: &Spec, num_prompts: usize) -> Result<Vec<Slot>, UsageError> {
+pub(in crate::cmd) fn slots(spec: &Spec, num_prompts: usize) -> Result<Vec<Slot>, UsageError> {
     let request = PlanRequest {
         num_prompts,
         modes: &spec.modes,
@@ -184,7 +186,7 @@ pub(super) fn slots(spec: &Spec, num_prompts: usize) -> Result<Vec<Slot>, UsageE
     plan(&request).map_err(|error| UsageError(error.to_string()))
 }
 
-fn read_prompts(args: &PromptArgs) -> anyhow::Result<PromptSet> {
+pub(in crate::cmd) fn read_prompts(args: &PromptArgs) -> anyhow::Result<PromptSet> {
     let input = match &args.prompts_file {
         Some(path) => Input::File(path),
         None if args.prompts.is_empty() => {
@@ -197,7 +199,7 @@ fn read_prompts(args: &PromptArgs) -> anyhow::Result<PromptSet> {
     Ok(prompts::read(input, io::stdin().lock())?)
 }
 
-fn drawn(prompts: Vec<Prompt>, spec: &Spec) -> Vec<Prompt> {
+pub(in crate::cmd) fn drawn(prompts: Vec<Prompt>, spec: &Spec) -> Vec<Prompt> {
     match spec.limit {
         Some(limit) => prompts::sample(prompts, limit as usize, spec.seed),
         None => prompts,
@@ -237,7 +239,8 @@ impl ModelPaths {
         Self::find(spec, RunKind::Train)
     }
 
-    fn find(spec: &Spec, kind: RunKind) -> anyhow::Result<Self> {
+    /// Finds the target, and its draft where one of the modes needs it.
+    pub(in crate::cmd) fn find(spec: &Spec, kind: RunKind) -> anyhow::Result<Self> {
         let no_target =
             || UsageError("no target model (give --target, or set target in speclora.toml)".to_owned());
         let target = find_model(spec.target.as_deref().ok_or_else(no_target)?, spec)?;
@@ -291,7 +294,7 @@ pub(in crate::cmd) fn run_models(models: &Models) -> anyhow::Result<Vec<RunModel
 }
 
 /// The tokens that the draft may propose, the outputs counted that are stored so far. `None` if that is every one.
-fn draft_vocabulary(
+pub(in crate::cmd) fn draft_vocabulary(
     spec: &Spec,
     models: &Models,
     prompt_set_sha256: &str,

@@ -77,6 +77,10 @@ pub(super) fn resumed(selector: &str, asked: &Asked, context: &Context) -> anyho
 /// A run goes on with the command that began it.
 pub(in crate::cmd) fn check_kind(run: RunId, kind: RunKind, expected: RunKind) -> anyhow::Result<()> {
     anyhow::ensure!(
+        kind != RunKind::Evaluate,
+        "run {run} is one of speclora evaluate, which is not resumed (begin again)"
+    );
+    anyhow::ensure!(
         kind == expected,
         "run {run} is one of speclora {kind} (speclora {kind} --resume {run} goes on)"
     );

@@ -69,7 +69,8 @@ fn fresh(args: &TrainArgs, context: &Context) -> anyhow::Result<Job> {
     let draft = models.draft.context("training has a draft")?;
     engine::pair::check_tokenizers(&models.target, &draft)?;
 
-    let checkpoint_id = args.from.as_deref().map(|name| select_checkpoint(name, &store)).transpose()?;
+    let checkpoint_id =
+        args.from.as_deref().map(|name| select_checkpoint(name, &store, Some(&draft))).transpose()?;
     let from = match checkpoint_id {
         Some(id) => {
             let other_draft = OtherDraft::by_force(args.models.force, &context.ui);

@@ -44,7 +44,7 @@ pub(super) fn name_checkpoints(store: &mut Store, held: &Held, context: &Context
         return Ok(());
     };
     let step = figures.step;
-    if store.alias("best")? == Some(candidate) {
+    if store.alias("best", Some(&held.draft.info.sha256))? == Some(candidate) {
         context.ui.note(format!("best stays checkpoint {candidate}: this run came to the same adapter"));
         return Ok(());
     }
@@ -88,14 +88,11 @@ pub(super) fn name_checkpoints(store: &mut Store, held: &Held, context: &Context
     Ok(())
 }
 
-/// The adapter that `best` names, where it is one of this draft.
+/// The adapter that `best` names of this draft.
 fn present_best(store: &Store, held: &Held) -> anyhow::Result<Option<(CheckpointId, Adapter)>> {
-    let Some(id) = store.alias("best")? else {
+    let Some(id) = store.alias("best", Some(&held.draft.info.sha256))? else {
         return Ok(None);
     };
-    if store.checkpoint(id)?.draft_model_sha256 != held.draft.info.sha256 {
-        return Ok(None);
-    }
     Ok(Some((id, Adapter::fit(&store.load_adapter(id)?, held.trainer.model.config())?)))
 }
 

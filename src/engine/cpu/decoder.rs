@@ -97,7 +97,9 @@ impl CpuDecoder {
         let (cos, sin) = rotary_tables(&config.rope_frequencies, capacity);
         Self {
             head: Head::new(&model.head, capacity, vocab_size),
-            loras: loras.map(|(place, weights)| (*place, Lora::new(weights))).collect(),
+            loras: loras
+                .map(|(place, lora)| (*place, Lora::new(lora, weights.layers[place.0].linear(place.1))))
+                .collect(),
             caches: (0..config.num_layers).map(cache).collect(),
             cos,
             sin,

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use candle_core::quantized::GgmlDType;
+use half::f16;
+
 use super::activations::{Activations, Grain, quantize};
-use super::product::{Input, Product, multiply};
+use super::product::{Input, Onto, Product, multiply};
 use super::simd::{Backend, LANES};
 use super::tiles::Tiles;
 use crate::engine::adapter::LoraWeights;
@@ -56,31 +59,25 @@ pub(super) struct Lora {
 }
 
 impl Lora {
-    pub(super) fn new(weights: &LoraWeights) -> Self {
-        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    /// The update of a layer: in half precision beside weights that are rounded further, else as exact as it is.
+    pub(super) fn new(weights: &LoraWeights, beside: &Linear) -> Self {
+        let dtype = if beside.tiles.grain().is_some() { GgmlDType::F16 } else { GgmlDType::F32 };
         let scaled: Vec<f32> = weights.b.iter().map(|b| b * weights.scale).collect();
-        let pack = |num_rows: usize, width: usize, values: &[f32]| {
-            Tiles::pack(candle_core::quantized::GgmlDType::F32, num_rows, width, &bytes(values))
-        };
         let rank = weights.rank;
         Self {
-            down: pack(rank, weights.a.len() / rank, &weights.a),
-            up: pack(weights.b.len() / rank, rank, &scaled),
+            down: pack(dtype, rank, weights.a.len() / rank, &weights.a),
+            up: pack(dtype, weights.b.len() / rank, rank, &scaled),
         }
     }
+}
 
-    fn add_to(&self, backend: Backend, x: &Rows, out: &mut Rows) {
-        let (mut low, mut update) = (Rows::default(), Rows::default());
-        low.resize(x.num_rows(), self.down.num_rows());
-        let input = Input::Floats { x: &x.data, stride: x.stride };
-        let stride = low.stride;
-        multiply(backend, &mut [Product { tiles: &self.down, input, out: &mut low.data, stride }]);
-        update.resize(x.num_rows(), self.up.num_rows());
-        let input = Input::Floats { x: &low.data, stride: low.stride };
-        let stride = update.stride;
-        multiply(backend, &mut [Product { tiles: &self.up, input, out: &mut update.data, stride }]);
-        out.data.iter_mut().zip(&update.data).for_each(|(out, update)| *out += update);
-    }
+/// Packs a matrix of floats as F16 or F32.
+fn pack(dtype: GgmlDType, num_rows: usize, width: usize, values: &[f32]) -> Tiles {
+    let bytes: Vec<u8> = match dtype {
+        GgmlDType::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+    };
+    Tiles::pack(dtype, num_rows, width, &bytes)
 }
 
 /// Activations of the current input at either grain, rounded once for all layers that take it.
@@ -88,11 +85,50 @@ impl Lora {
 pub(super) struct SharedInput {
     small: Activations,
     large: Activations,
+    /// A·x of the layers that have an update.
+    low: Vec<Rows>,
 }
 
 impl SharedInput {
     pub(super) fn new() -> Self {
-        Self { small: Activations::new(Grain::Small), large: Activations::new(Grain::Large) }
+        Self { small: Activations::new(Grain::Small), large: Activations::new(Grain::Large), low: vec![] }
+    }
+
+    /// Adds s·B·(A·x) where a layer has it: all A·x as one piece of work, then all updates as another.
+    fn add_updates<const N: usize>(
+        &mut self,
+        backend: Backend,
+        x: &Rows,
+        loras: [Option<&Lora>; N],
+        out: [&mut Rows; N],
+    ) {
+        let updates: Vec<(&Lora, &mut Rows)> =
+            loras.into_iter().zip(out).filter_map(|(lora, out)| Some((lora?, out))).collect();
+        if updates.is_empty() {
+            return;
+        }
+        self.low.resize_with(updates.len().max(self.low.len()), Rows::default);
+        let low = &mut self.low[..updates.len()];
+        let input = Input::Floats { x: &x.data, stride: x.stride };
+        let mut products: Vec<Product> = updates
+            .iter()
+            .zip(&mut *low)
+            .map(|((lora, _), low)| {
+                low.resize(x.num_rows(), lora.down.num_rows());
+                let stride = low.stride;
+                Product { tiles: &lora.down, input, out: &mut low.data, stride, onto: Onto::Nothing }
+            })
+            .collect();
+        multiply(backend, &mut products);
+        let mut products: Vec<Product> = updates
+            .into_iter()
+            .zip(low)
+            .map(|((lora, out), low)| {
+                let input = Input::Floats { x: &low.data, stride: low.stride };
+                Product { tiles: &lora.up, input, stride: out.stride, out: &mut out.data, onto: Onto::Out }
+            })
+            .collect();
+        multiply(backend, &mut products);
     }
 
     /// Applies layers that take the same input, as one piece of parallel work. out\[i\]: `[num_rows, out_i]`.
@@ -123,22 +159,26 @@ impl SharedInput {
                     Some(Grain::Large) => Input::Rounded(&self.large),
                     None => Input::Floats { x: &x.data, stride: x.stride },
                 };
-                Product { tiles: &layer.tiles, input, stride: out.stride, out: &mut out.data }
+                Product {
+                    tiles: &layer.tiles,
+                    input,
+                    stride: out.stride,
+                    out: &mut out.data,
+                    onto: Onto::Nothing,
+                }
             })
             .collect();
         multiply(backend, &mut products);
         drop(products);
         self.small.mark_stale();
         self.large.mark_stale();
-        for ((layer, lora), out) in layers.into_iter().zip(out) {
+        for ((layer, _), out) in layers.iter().zip(&mut out) {
             if let Some(bias) = &layer.bias {
                 for row in 0..out.num_rows() {
                     out.row_mut(row).iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
                 }
             }
-            if let Some(lora) = lora {
-                lora.add_to(backend, x, out);
-            }
         }
+        self.add_updates(backend, x, layers.map(|(_, lora)| lora), out);
     }
 }

@@ -45,42 +45,71 @@ pub(super) struct Product<'a> {
     /// `[num_rows, stride]`, stride a multiple of 16 that holds the matrix's rows.
     pub(super) out: &'a mut [f32],
     pub(super) stride: usize,
+    pub(super) onto: Onto,
 }
+
+/// What becomes of what stands in a product's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Onto {
+    /// The product takes its place.
+    Nothing,
+    /// A product of floats is added to it.
+    Out,
+}
+
+/// Weights that one thread reads before it pays to wake another.
+const MIN_SHARED_BYTES: usize = 16 * 1024;
 
 /// Computes products side by side, as one piece of parallel work.
 pub(super) fn multiply(backend: Backend, products: &mut [Product]) {
     let counts: Vec<usize> = products.iter().map(|product| product.tiles.num_panels()).collect();
     let total: usize = counts.iter().sum();
-    let parts: Vec<(&Tiles, Input, Pieces<f32>, usize)> = products
+    let work: usize = products.iter().map(|p| p.tiles.size_bytes() * p.input.num_rows()).sum();
+    let parts: Vec<(&Tiles, Input, Output)> = products
         .iter_mut()
         .map(|product| {
-            let Product { tiles, input, out, stride } = product;
+            let Product { tiles, input, out, stride, onto } = product;
             assert!(*stride >= tiles.num_panels() * LANES && out.len() == input.num_rows() * *stride);
-            (*tiles, *input, Pieces::new(out), *stride)
+            (*tiles, *input, Output { pieces: Pieces::new(out), stride: *stride, onto: *onto })
         })
         .collect();
-    let chunk = (total / 16).clamp(1, 64);
+    let chunk = if work < MIN_SHARED_BYTES { total } else { (total / 16).clamp(1, 64) };
     pool::for_each_range(total, chunk, |work| {
         for (matrix, panels) in split_panels(work, &counts) {
-            let (tiles, input, out, stride) = &parts[matrix];
+            let (tiles, input, out) = &parts[matrix];
             for panel in panels {
-                multiply_panel(backend, tiles, panel, *input, out.pointer(panel * LANES), *stride);
+                multiply_panel(backend, tiles, panel, *input, out);
             }
         }
     });
 }
 
-/// One panel with all rows of activations. `out` points at the panel's lane 0 in row 0.
-fn multiply_panel(backend: Backend, tiles: &Tiles, panel: usize, input: Input, out: *mut f32, stride: usize) {
+/// Where a product goes.
+struct Output {
+    pieces: Pieces<f32>,
+    stride: usize,
+    onto: Onto,
+}
+
+/// One panel with all rows of activations.
+fn multiply_panel(backend: Backend, tiles: &Tiles, panel: usize, input: Input, out: &Output) {
+    let Output { pieces, stride, onto } = out;
+    // Lane 0 in row 0.
+    let (out, stride, onto) = (pieces.pointer(panel * LANES), *stride, *onto);
     let panel = tiles.panel(panel);
     match input {
         Input::Rounded(activations) => {
             assert_eq!((activations.width, Some(activations.grain)), (tiles.width(), tiles.grain()));
+            assert_eq!(
+                onto,
+                Onto::Nothing,
+                "products of rounded activations take the place of what was there"
+            );
             backend.run(RoundedPanel { dtype: tiles.dtype(), panel, activations, out, stride });
         }
         Input::Floats { x, stride: x_stride } => {
             assert!(x_stride >= tiles.width() && tiles.grain().is_none());
-            backend.run(FloatPanel { dtype: tiles.dtype(), panel, x, x_stride, out, stride });
+            backend.run(FloatPanel { dtype: tiles.dtype(), panel, x, x_stride, out, stride, onto });
         }
     }
 }
@@ -403,6 +432,7 @@ struct FloatPanel<'a> {
     x_stride: usize,
     out: *mut f32,
     stride: usize,
+    onto: Onto,
 }
 
 impl Op for FloatPanel<'_> {
@@ -415,15 +445,15 @@ impl Op for FloatPanel<'_> {
             unsafe {
                 let x = self.x.as_ptr().add(first * self.x_stride);
                 let out = self.out.add(first * self.stride);
-                let (panel, x_stride, stride) = (self.panel, self.x_stride, self.stride);
+                let (panel, x_stride, stride, onto) = (self.panel, self.x_stride, self.stride, self.onto);
                 match self.dtype {
                     GgmlDType::F16 => {
-                        with_columns!(number, dense::<S, Half>(panel, x, x_stride, out, stride))
+                        with_columns!(number, dense::<S, Half>(panel, x, x_stride, out, stride, onto))
                     }
                     GgmlDType::BF16 => {
-                        with_columns!(number, dense::<S, BrainHalf>(panel, x, x_stride, out, stride))
+                        with_columns!(number, dense::<S, BrainHalf>(panel, x, x_stride, out, stride, onto))
                     }
-                    _ => with_columns!(number, dense::<S, Single>(panel, x, x_stride, out, stride)),
+                    _ => with_columns!(number, dense::<S, Single>(panel, x, x_stride, out, stride, onto)),
                 }
             }
         }
@@ -440,6 +470,7 @@ unsafe fn dense<S: Simd, F: Format, const N: usize>(
     x_stride: usize,
     out: *mut f32,
     stride: usize,
+    onto: Onto,
 ) {
     unsafe {
         let size = F::LAYOUT.size;
@@ -454,6 +485,11 @@ unsafe fn dense<S: Simd, F: Format, const N: usize>(
             };
             for (row, sum) in sums.iter_mut().enumerate() {
                 *sum = S::fma(weights, S::splat(*x.add(row * x_stride + column)), *sum);
+            }
+        }
+        if onto == Onto::Out {
+            for (column, sum) in sums.iter_mut().enumerate() {
+                *sum = S::add(S::load(out.add(column * stride)), *sum);
             }
         }
         store_columns::<S, N>(out, stride, sums);

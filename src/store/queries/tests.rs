@@ -126,7 +126,7 @@ fn query_about_one_run_reads_no_other() {
     let (_folder, store) = filled();
     // The names by which the statements and views call the tables that grow.
     let large = "generations g target rounds r disagreements d examples e run_examples re train_steps ts \
-        train_step_examples tse example_evaluations ee prompt_evaluations tc";
+        train_step_examples tse example_evaluations ee prompt_evaluations pe tc";
     let large: Vec<&str> = large.split_whitespace().collect();
     let mut scans = vec![];
     for query in Query::ALL.iter().filter(|query| query.name != "checkpoints") {
