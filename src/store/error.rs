@@ -16,7 +16,7 @@ pub type Result<T> = result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// There is no such file.
-    #[error("no database {} (speclora bench creates one; --db or SPECLORA_DB names another)", path.display())]
+    #[error("no database {} (speclora bench and speclora collect create one; --db or SPECLORA_DB names another)", path.display())]
     NoDatabase {
         /// The file.
         path: PathBuf,
@@ -137,6 +137,18 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The system did not read or write.
+    #[error(
+        "the system did not read or write {} (look for a failing disk, a quota or a limit on the size of files; what was \
+         reported as stored is kept)",
+        path.display()
+    )]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
     /// The file is damaged.
     #[error("{} is damaged (sqlite3 {0} .recover may save what is left)", path.display())]
     Damaged {
@@ -232,7 +244,9 @@ pub enum Error {
         found: usize,
     },
     /// Stored bytes are not what their hash says.
-    #[error("{origin}: the stored bytes are damaged, their SHA-256 is {found}, not {expected}")]
+    #[error(
+        "{origin}: the stored bytes are damaged, their SHA-256 is {found}, not {expected} (use a copy of the database)"
+    )]
     DamagedBytes {
         /// What the bytes are.
         origin: String,
@@ -288,6 +302,7 @@ impl Error {
                 Self::NotWritable { path }
             }
             Some(ErrorCode::DiskFull) => Self::DiskFull { path },
+            Some(ErrorCode::SystemIoFailure) => Self::Io { path, source },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
             _ => Self::Sqlite { path, source },
         }

@@ -21,7 +21,11 @@ mod generate;
 mod gguf;
 mod program;
 mod real_models;
+#[cfg(feature = "builtin-models")]
+mod runs;
 mod tokenizer;
+#[cfg(feature = "builtin-models")]
+mod train;
 
 use std::path::PathBuf;
 

@@ -86,6 +86,13 @@ impl Workspace {
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// Runs any command in this folder to its end.
+    #[cfg(all(unix, feature = "builtin-models"))]
+    pub(crate) fn output_in_folder(&self, command: &mut Command) -> Output {
+        self.confine(command);
+        command.output().unwrap()
+    }
+
     pub(crate) fn database(&self) -> Connection {
         Connection::open(self.path("speclora.db")).unwrap()
     }

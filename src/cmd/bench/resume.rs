@@ -38,10 +38,7 @@ pub(super) fn resumed(selector: &str, asked: &Asked, context: &Context) -> anyho
         }
         protected.check(output)?;
     }
-    let ignored = ignored_settings(&settings, &plan.settings);
-    if !ignored.is_empty() {
-        context.ui.note(format!("run {run} keeps its own settings; ignored: {}", ignored.join(", ")));
-    }
+    note_ignored(run, &settings, &plan.settings, context);
 
     let spec = Spec::from_settings(&plan.settings)?;
     let finished = store.finished_slots(run)?;
@@ -78,7 +75,7 @@ pub(super) fn resumed(selector: &str, asked: &Asked, context: &Context) -> anyho
 }
 
 /// A run goes on with the command that began it.
-fn check_kind(run: RunId, kind: RunKind, expected: RunKind) -> anyhow::Result<()> {
+pub(in crate::cmd) fn check_kind(run: RunId, kind: RunKind, expected: RunKind) -> anyhow::Result<()> {
     anyhow::ensure!(
         kind != RunKind::Evaluate,
         "run {run} is one of speclora evaluate, which is not resumed (begin again)"
@@ -99,6 +96,14 @@ fn refuse_settings(asked: &Asked) -> Result<(), UsageError> {
         return Err(UsageError(problem.to_owned()));
     }
     Ok(())
+}
+
+/// Says which settings of files and variables a run goes on without.
+pub(in crate::cmd) fn note_ignored(run: RunId, given: &[Setting], of_run: &[Setting], context: &Context) {
+    let ignored = ignored_settings(given, of_run);
+    if !ignored.is_empty() {
+        context.ui.note(format!("run {run} keeps its own settings; ignored: {}", ignored.join(", ")));
+    }
 }
 
 /// Settings of files and variables that the run does not have, each with its source.

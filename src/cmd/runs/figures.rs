@@ -34,9 +34,9 @@ const DRAFTS: [Shown; 7] = [
     ("aliases", "Aliases", View::Text),
     ("num_prompts", "Prompts", View::Integer),
     ("expected_acceptance", "Expected acceptance", View::Real(Style::Percent(1))),
-    ("top1_agreement", "Top-1 agreement", View::Real(Style::Percent(1))),
+    ("top1_agreement", "Top-1", View::Real(Style::Percent(1))),
     ("acceptance_rate", "Greedy acceptance", View::Real(Style::Percent(1))),
-    ("mean_acceptance_length", "Tokens a round", View::Real(Style::Decimals(2))),
+    ("mean_acceptance_length", "τ", View::Real(Style::Decimals(2))),
 ];
 
 /// The figures of a run.

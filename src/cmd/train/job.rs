@@ -1,6 +1,5 @@
 //! Training at work: loads the draft, goes through the steps, and stores each as it ends.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::anyhow;
@@ -78,8 +77,8 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished>
     recording.progress.advance(start.step.into());
     let ended = trainer.run(start, &mut recording);
     drop(recording);
-    let held = Held { model: &model, trainer: &trainer, draft: &draft };
-    let error = finish(&mut store, run, ended, &held, context)?;
+    let held = Held { run, trainer: &trainer, draft: &draft, cancel: &cancel };
+    let error = finish(&mut store, ended, &held, context)?;
     Ok(Finished { store, run, error })
 }
 
@@ -164,12 +163,17 @@ fn export(spec: &Spec, draft: &Identified, run: RunId) -> PeftExport {
 #[error("cancelled")]
 struct Cancelled;
 
+/// Ends what is under way where the user asked to stop.
+pub(super) fn check_cancelled(cancel: &AtomicBool) -> anyhow::Result<()> {
+    if cancel.load(Ordering::Relaxed) { Err(Cancelled.into()) } else { Ok(()) }
+}
+
 /// Where a run goes.
 struct Recording<'a> {
     store: &'a mut Store,
     run: RunId,
     context: &'a Context,
-    cancel: &'a Arc<AtomicBool>,
+    cancel: &'a AtomicBool,
     draft: &'a ModelInfo,
     export: PeftExport,
     progress: Progress,
@@ -187,10 +191,6 @@ impl Recording<'_> {
         let parts: Vec<String> = loss.into_iter().chain(acceptance).collect();
         self.progress.describe(parts.join(", "));
     }
-
-    fn check_cancelled(&self) -> anyhow::Result<()> {
-        if self.cancel.load(Ordering::Relaxed) { Err(Cancelled.into()) } else { Ok(()) }
-    }
 }
 
 impl Log for Recording<'_> {
@@ -201,13 +201,13 @@ impl Log for Recording<'_> {
         self.loss = Some(step.loss);
         self.describe();
         self.progress.advance(1);
-        self.check_cancelled()
+        check_cancelled(self.cancel)
     }
 
     fn evaluating(&mut self, num_done: usize) -> anyhow::Result<()> {
         self.progress.describe(format_args!("evaluating, {num_done} held-out examples done"));
         self.store.heartbeat(self.run)?;
-        self.check_cancelled()
+        check_cancelled(self.cancel)
     }
 
     fn evaluated(&mut self, step: u32, evaluations: &[(ExampleId, OutputEvaluation)]) -> anyhow::Result<()> {
@@ -236,20 +236,26 @@ impl Log for Recording<'_> {
     }
 }
 
-/// Stores how the run ended, names its checkpoints, and returns what ended it before all was done.
+/// Names the checkpoints of a run that is done, stores how it ended, and returns what ended it before all was done. A run
+/// that is stored as complete has its names.
 fn finish(
     store: &mut Store,
-    run: RunId,
     ended: anyhow::Result<Ended>,
     held: &Held,
     context: &Context,
 ) -> anyhow::Result<Option<anyhow::Error>> {
-    let (end, error) = match ended {
-        Ok(Ended::Completed) => (RunEnd::Completed, None),
-        Ok(Ended::Early { step }) => {
-            context.ui.status(format!("stopped early after step {step}: held-out prompts got no better"));
-            (RunEnd::Completed, None)
+    let run = held.run;
+    if let Ok(Ended::Early { step }) = ended {
+        context.ui.status(format!("stopped early after step {step}: held-out prompts got no better"));
+    }
+    let ended = match ended {
+        Ok(Ended::Completed | Ended::Early { .. }) => {
+            promote::name_checkpoints(store, held, context).map(|()| Ended::Completed)
         }
+        other => other,
+    };
+    let (end, error) = match ended {
+        Ok(Ended::Completed | Ended::Early { .. }) => (RunEnd::Completed, None),
         Ok(Ended::Broken { step, loss }) => {
             let problem = format!(
                 "the loss of step {step} is {loss}: training broke (the checkpoints before it are kept; try a lower --learning-rate)"
@@ -279,9 +285,6 @@ fn finish(
             Some(error) => anyhow!("{error:#}; and its end could not be stored: {second}"),
             None => second.into(),
         });
-    }
-    if error.is_none() {
-        promote::name_checkpoints(store, run, held, context)?;
     }
     Ok(error)
 }

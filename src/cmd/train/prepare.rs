@@ -11,7 +11,7 @@ use crate::cmd::adapter::{Fitting, OtherDraft, fit_stored, select_checkpoint};
 use crate::cmd::bench::prepare::{
     ModelPaths, command_line, decide, decide_threads, note_builtin_pair, parse_tags, run_models,
 };
-use crate::cmd::bench::resume::models_of_run;
+use crate::cmd::bench::resume::{check_kind, models_of_run, note_ignored};
 use crate::cmd::context::{Context, FileHashes, backend, select_run};
 use crate::config::{Overrides, Spec, is_read_by};
 use crate::engine;
@@ -124,19 +124,14 @@ fn resumed(selector: &str, args: &TrainArgs, context: &Context) -> anyhow::Resul
         let problem = "--resume takes examples and settings from the run (leave the other flags out)";
         return Err(UsageError(problem.to_owned()).into());
     }
-    let (spec, _) = context.resolve(Overrides::NONE)?;
+    let (spec, mut settings) = context.resolve(Overrides::NONE)?;
+    settings.retain(|setting| is_read_by(&setting.key, RunKind::Train));
     let mut store = context.open_database(&context.database_path(&spec)?)?;
     let run = select_run(&store, &[selector.to_owned()])?;
     let mut plan = store.run_plan(run)?;
-    if plan.kind != RunKind::Train {
-        let kind = plan.kind;
-        anyhow::ensure!(
-            kind != RunKind::Evaluate,
-            "run {run} is no training, and is not resumed (begin again)"
-        );
-        anyhow::bail!("run {run} is no training (speclora {kind} --resume {run} goes on with it)");
-    }
+    check_kind(run, plan.kind, RunKind::Train)?;
     store.check_resumable(run)?;
+    note_ignored(run, &settings, &plan.settings, context);
     let spec = Spec::from_settings(&plan.settings)?;
     let models = models_of_run(&plan, run, &mut store, context)?;
     let draft = models.draft.with_context(|| format!("run {run} has no draft"))?;

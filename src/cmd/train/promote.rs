@@ -1,8 +1,10 @@
 //! Which of a run's checkpoints get names: `final` its last, and `best` its best, if that is better than the present one.
 
+use std::sync::atomic::AtomicBool;
+
+use super::job::check_cancelled;
 use crate::cmd::context::Context;
 use crate::engine::adapter::Adapter;
-use crate::engine::cpu::training::TrainingModel;
 use crate::engine::pair::Identified;
 use crate::record::{CheckpointId, OutputEvaluation, RunId};
 use crate::stats::{self, Interval, Share};
@@ -11,20 +13,17 @@ use crate::train::evaluate::{EvaluationOptions, evaluate};
 use crate::train::loss::Loss;
 use crate::train::trainer::Trainer;
 
-/// The draft and the held-out examples that decide.
+/// A run that has done its steps, with the draft and the held-out examples that decide.
 pub(super) struct Held<'a> {
-    pub(super) model: &'a TrainingModel,
+    pub(super) run: RunId,
     pub(super) trainer: &'a Trainer<'a>,
     pub(super) draft: &'a Identified,
+    pub(super) cancel: &'a AtomicBool,
 }
 
 /// Names a run's checkpoints, and says what became of `best`.
-pub(super) fn name_checkpoints(
-    store: &mut Store,
-    run: RunId,
-    held: &Held,
-    context: &Context,
-) -> anyhow::Result<()> {
+pub(super) fn name_checkpoints(store: &mut Store, held: &Held, context: &Context) -> anyhow::Result<()> {
+    let run = held.run;
     let checkpoints = store.train_checkpoints(run)?;
     let Some(&(_, last)) = checkpoints.last() else {
         return Ok(());
@@ -45,14 +44,18 @@ pub(super) fn name_checkpoints(
         return Ok(());
     };
     let step = figures.step;
+    if store.alias("best", Some(&held.draft.info.sha256))? == Some(candidate) {
+        context.ui.note(format!("best stays checkpoint {candidate}: this run came to the same adapter"));
+        return Ok(());
+    }
     let reached: Vec<OutputEvaluation> =
         store.example_evaluations(run, step)?.into_iter().map(|(_, evaluation)| evaluation).collect();
     let present = present_best(store, held)?;
     let (before, name) = match &present {
         Some((id, adapter)) => {
-            (judged(held, Some(adapter), context)?, format!("best so far, checkpoint {id}"))
+            (judged(store, held, Some(adapter), context)?, format!("best so far, checkpoint {id}"))
         }
-        None => (judged(held, None, context)?, "plain draft".to_owned()),
+        None => (judged(store, held, None, context)?, "plain draft".to_owned()),
     };
     let verdict = verdict(&before, &reached);
     let gain = |Interval { estimate, low, high }: Interval| {
@@ -90,10 +93,11 @@ fn present_best(store: &Store, held: &Held) -> anyhow::Result<Option<(Checkpoint
     let Some(id) = store.alias("best", Some(&held.draft.info.sha256))? else {
         return Ok(None);
     };
-    Ok(Some((id, Adapter::fit(&store.load_adapter(id)?, held.model.config())?)))
+    Ok(Some((id, Adapter::fit(&store.load_adapter(id)?, held.trainer.model.config())?)))
 }
 
 fn judged(
+    store: &mut Store,
     held: &Held,
     adapter: Option<&Adapter>,
     context: &Context,
@@ -106,10 +110,11 @@ fn judged(
     };
     let progress = context.ui.progress("comparing with best", "examples", held_out.len() as u64);
     let mut num_done = 0;
-    evaluate(held.model, adapter, held_out, &evaluation, |done| {
+    evaluate(held.trainer.model, adapter, held_out, &evaluation, |done| {
         progress.advance((done - num_done) as u64);
         num_done = done;
-        Ok(())
+        store.heartbeat(held.run)?;
+        check_cancelled(held.cancel)
     })
 }
 

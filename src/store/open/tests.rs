@@ -43,7 +43,7 @@ fn path_without_a_database_is_an_error_that_says_what_to_do() {
     };
     check(
         Store::open_existing(place("none.db")),
-        "no database DIR/none.db (speclora bench creates one; --db or SPECLORA_DB names another)",
+        "no database DIR/none.db (speclora bench and speclora collect create one; --db or SPECLORA_DB names another)",
     );
     check(
         Store::open(place("none/speclora.db")),

