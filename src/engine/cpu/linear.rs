@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
-use half::f16;
 
 use super::activations::{Activations, Grain, quantize};
+use super::blocks::BLOCK;
 use super::product::{Input, Onto, Product, multiply};
+use super::rows::blocks_of;
 use super::simd::{Backend, LANES};
 use super::tiles::Tiles;
 use crate::engine::adapter::LoraWeights;
@@ -59,25 +60,23 @@ pub(super) struct Lora {
 }
 
 impl Lora {
-    /// The update of a layer: in half precision beside weights that are rounded further, else as exact as it is.
+    /// The update of a layer. Beside weights that are not rounded it is exact; beside others, A has eight bits, so that it
+    /// meets the same rounded activations as they do, and B half precision.
     pub(super) fn new(weights: &LoraWeights, beside: &Linear) -> Self {
-        let dtype = if beside.tiles.grain().is_some() { GgmlDType::F16 } else { GgmlDType::F32 };
+        let (rank, inside) = (weights.rank, weights.a.len() / weights.rank);
+        let is_exact = beside.tiles.grain().is_none();
+        let down = match is_exact {
+            true => GgmlDType::F32,
+            false if inside.is_multiple_of(BLOCK) => GgmlDType::Q8_0,
+            false => GgmlDType::F16,
+        };
+        let up = if is_exact { GgmlDType::F32 } else { GgmlDType::F16 };
         let scaled: Vec<f32> = weights.b.iter().map(|b| b * weights.scale).collect();
-        let rank = weights.rank;
         Self {
-            down: pack(dtype, rank, weights.a.len() / rank, &weights.a),
-            up: pack(dtype, weights.b.len() / rank, rank, &scaled),
+            down: Tiles::pack(down, rank, inside, &blocks_of(&weights.a, down)),
+            up: Tiles::pack(up, weights.b.len() / rank, rank, &blocks_of(&scaled, up)),
         }
     }
-}
-
-/// Packs a matrix of floats as F16 or F32.
-fn pack(dtype: GgmlDType, num_rows: usize, width: usize, values: &[f32]) -> Tiles {
-    let bytes: Vec<u8> = match dtype {
-        GgmlDType::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
-        _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-    };
-    Tiles::pack(dtype, num_rows, width, &bytes)
 }
 
 /// Activations of the current input at either grain, rounded once for all layers that take it.
@@ -94,44 +93,8 @@ impl SharedInput {
         Self { small: Activations::new(Grain::Small), large: Activations::new(Grain::Large), low: vec![] }
     }
 
-    /// Adds s·B·(A·x) where a layer has it: all A·x as one piece of work, then all updates as another.
-    fn add_updates<const N: usize>(
-        &mut self,
-        backend: Backend,
-        x: &Rows,
-        loras: [Option<&Lora>; N],
-        out: [&mut Rows; N],
-    ) {
-        let updates: Vec<(&Lora, &mut Rows)> =
-            loras.into_iter().zip(out).filter_map(|(lora, out)| Some((lora?, out))).collect();
-        if updates.is_empty() {
-            return;
-        }
-        self.low.resize_with(updates.len().max(self.low.len()), Rows::default);
-        let low = &mut self.low[..updates.len()];
-        let input = Input::Floats { x: &x.data, stride: x.stride };
-        let mut products: Vec<Product> = updates
-            .iter()
-            .zip(&mut *low)
-            .map(|((lora, _), low)| {
-                low.resize(x.num_rows(), lora.down.num_rows());
-                let stride = low.stride;
-                Product { tiles: &lora.down, input, out: &mut low.data, stride, onto: Onto::Nothing }
-            })
-            .collect();
-        multiply(backend, &mut products);
-        let mut products: Vec<Product> = updates
-            .into_iter()
-            .zip(low)
-            .map(|((lora, out), low)| {
-                let input = Input::Floats { x: &low.data, stride: low.stride };
-                Product { tiles: &lora.up, input, stride: out.stride, out: &mut out.data, onto: Onto::Out }
-            })
-            .collect();
-        multiply(backend, &mut products);
-    }
-
-    /// Applies layers that take the same input, as one piece of parallel work. out\[i\]: `[num_rows, out_i]`.
+    /// Applies layers that take the same input: W·x of all layers and A·x of all updates as one piece of work, then B·(A·x)
+    /// as another. out\[i\]: `[num_rows, out_i]`.
     pub(super) fn apply<const N: usize>(
         &mut self,
         backend: Backend,
@@ -139,39 +102,33 @@ impl SharedInput {
         layers: [(&Linear, Option<&Lora>); N],
         mut out: [&mut Rows; N],
     ) {
-        for (layer, _) in layers {
-            let activations = match layer.tiles.grain() {
-                Some(Grain::Small) => &mut self.small,
-                Some(Grain::Large) => &mut self.large,
-                None => continue,
-            };
-            if activations.is_stale() {
-                quantize(backend, &x.data, x.stride, x.width, activations);
-            }
+        let loras = layers.map(|(_, lora)| lora);
+        let matrices = || {
+            let downs = loras.into_iter().flatten().map(|lora| &lora.down);
+            layers.iter().map(|(layer, _)| &*layer.tiles).chain(downs)
+        };
+        for tiles in matrices() {
+            self.round(backend, x, tiles);
         }
-        let mut products: Vec<Product> = layers
-            .iter()
-            .zip(&mut out)
-            .map(|((layer, _), out)| {
-                out.resize(x.num_rows(), layer.tiles.num_rows());
-                let input = match layer.tiles.grain() {
-                    Some(Grain::Small) => Input::Rounded(&self.small),
-                    Some(Grain::Large) => Input::Rounded(&self.large),
+        self.low.resize_with(loras.iter().flatten().count(), Rows::default);
+        let Self { small, large, low } = self;
+        let rows = out.iter_mut().map(|out| &mut **out).chain(&mut *low);
+        let mut products: Vec<Product> = matrices()
+            .zip(rows)
+            .map(|(tiles, out)| {
+                out.resize(x.num_rows(), tiles.num_rows());
+                let input = match tiles.grain() {
+                    Some(Grain::Small) => Input::Rounded(small),
+                    Some(Grain::Large) => Input::Rounded(large),
                     None => Input::Floats { x: &x.data, stride: x.stride },
                 };
-                Product {
-                    tiles: &layer.tiles,
-                    input,
-                    stride: out.stride,
-                    out: &mut out.data,
-                    onto: Onto::Nothing,
-                }
+                Product { tiles, input, stride: out.stride, out: &mut out.data, onto: Onto::Nothing }
             })
             .collect();
         multiply(backend, &mut products);
         drop(products);
-        self.small.mark_stale();
-        self.large.mark_stale();
+        small.mark_stale();
+        large.mark_stale();
         for ((layer, _), out) in layers.iter().zip(&mut out) {
             if let Some(bias) = &layer.bias {
                 for row in 0..out.num_rows() {
@@ -179,6 +136,26 @@ impl SharedInput {
                 }
             }
         }
-        self.add_updates(backend, x, layers.map(|(_, lora)| lora), out);
+        let updated = loras.into_iter().zip(out).filter_map(|(lora, out)| Some((lora?, out)));
+        let mut updates: Vec<Product> = updated
+            .zip(low)
+            .map(|((lora, out), low)| {
+                let input = Input::Floats { x: &low.data, stride: low.stride };
+                Product { tiles: &lora.up, input, stride: out.stride, out: &mut out.data, onto: Onto::Out }
+            })
+            .collect();
+        multiply(backend, &mut updates);
+    }
+
+    /// Rounds the input as weights ask, unless that was done for others.
+    fn round(&mut self, backend: Backend, x: &Rows, tiles: &Tiles) {
+        let activations = match tiles.grain() {
+            Some(Grain::Small) => &mut self.small,
+            Some(Grain::Large) => &mut self.large,
+            None => return,
+        };
+        if activations.is_stale() {
+            quantize(backend, &x.data, x.stride, x.width, activations);
+        }
     }
 }

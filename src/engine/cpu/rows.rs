@@ -70,6 +70,25 @@ fn quantize_block(weights: &[f32], blocks: &mut Vec<u8>) {
     blocks.extend(first.iter().zip(second).map(|(&low, &high)| code(low) | code(high) << 4));
 }
 
+/// Floats as they lie in a file of this type: F32, F16, or Q8_0 for whole blocks.
+pub(super) fn blocks_of(values: &[f32], dtype: GgmlDType) -> Vec<u8> {
+    match dtype {
+        GgmlDType::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        GgmlDType::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+        GgmlDType::Q8_0 => values.chunks_exact(BLOCK).flat_map(eight_bits).collect(),
+        other => panic!("floats are not rounded to {other:?}"),
+    }
+}
+
+/// A block of Q8_0: w ≈ d·code with d = max |w| / 127.
+fn eight_bits(weights: &[f32]) -> Vec<u8> {
+    let highest = weights.iter().fold(0.0f32, |highest, w| highest.max(w.abs()));
+    let scale = highest / 127.0;
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    let codes = weights.iter().map(|w| (w * inverse).round() as i8 as u8);
+    f16::from_f32(scale).to_le_bytes().into_iter().chain(codes).collect()
+}
+
 /// Copies one lane of a panel to a lane of another of the same type and width.
 fn copy_lane(dtype: GgmlDType, (from, from_lane): (&[u8], usize), (to, to_lane): (&mut [u8], usize)) {
     let size = Layout::of(dtype).size;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
-use half::f16;
 
 use crate::engine::cpu::blocks::BLOCK;
 use crate::engine::cpu::linear::Linear;
 use crate::engine::cpu::pool;
+use crate::engine::cpu::rows::blocks_of;
 use crate::engine::cpu::simd::LANES;
 use crate::engine::cpu::tiles::{Tiles, pack_row};
 
@@ -29,24 +29,6 @@ pub(super) fn transposed_as(source: &Tiles, dtype: GgmlDType) -> Tiles {
         // The sixteen columns of a panel share cache lines.
         debug_assert_eq!(column % LANES, lane);
         let values: Vec<f32> = dense[column..].iter().step_by(width).copied().collect();
-        pack_row(dtype, lane, &bytes(&values, dtype), panel);
+        pack_row(dtype, lane, &blocks_of(&values, dtype), panel);
     })
-}
-
-/// Values as they lie in a file of this type.
-fn bytes(values: &[f32], dtype: GgmlDType) -> Vec<u8> {
-    if dtype == GgmlDType::F32 {
-        return values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    }
-    assert_eq!(dtype, GgmlDType::Q8_0, "a transpose has 32 or 8 bits a weight");
-    values.chunks_exact(BLOCK).flat_map(eight_bits).collect()
-}
-
-/// A block of Q8_0: w ≈ d·code with d = max |w| / 127.
-fn eight_bits(weights: &[f32]) -> Vec<u8> {
-    let highest = weights.iter().fold(0.0f32, |highest, w| highest.max(w.abs()));
-    let scale = highest / 127.0;
-    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-    let codes = weights.iter().map(|w| (w * inverse).round() as i8 as u8);
-    f16::from_f32(scale).to_le_bytes().into_iter().chain(codes).collect()
 }
