@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Draws the example prompt files from the corpus's dev split, and checks them against its training prompts.
+"""Draws the example prompt files: those to bench from the corpus's dev split, which the pair has never seen, and those to
+train an adapter on from both splits, none close to one that is benched.
 
     python prompts.py --corpus CORPUS --out EXAMPLES
 """
 
 import argparse
+import random
 import re
 from pathlib import Path
 
@@ -12,12 +14,16 @@ from corpus import Pair, read_pairs, read_train
 
 NUM_GENERAL = 36
 NUM_BENCH_EACH = 18
+NUM_TRAIN = {"code": 2000, "math": 964}
+NUM_REPLAY = 4000
+SEED = 20261124
 CLOSE = 0.6
 """Share of words in common (Jaccard) from which two prompts count as near-duplicates."""
 HEADS = {
-    "general_prompts.txt": "What the tiny draft was trained on: concepts, stories, advice, words, facts.",
+    "general_prompts.txt": "What the tiny draft knows: concepts, stories, advice, words, facts. None was learned from.",
     "bench_prompts.txt": "Code and maths, which the tiny draft knows little of: for benches, before an adapter and after.",
     "train_prompts.txt": "Code and maths to train an adapter on; none is in bench_prompts.txt, nor close to one there.",
+    "replay_prompts.txt": "What the tiny draft knows, for an adapter not to forget; none is close to one in general_prompts.txt.",
 }
 
 
@@ -46,15 +52,37 @@ def draw(pairs: list[Pair], families: set[str], count: int) -> list[str]:
     return drawn
 
 
-def choose(dev: list[Pair]) -> dict[str, list[str]]:
+def more(pairs: list[Pair], families: set[str], count: int, benched: list[str], known: set[str]) -> list[str]:
+    """Prompts of the training split, in an order of their own, none close to one that is benched."""
+    benched_words = [words(prompt) for prompt in benched]
+    drawn: list[str] = []
+    for pair in random.Random(SEED).sample(pairs, len(pairs)):
+        mine = words(pair.prompt)
+        close = any(len(mine & other) >= CLOSE * len(mine | other) for other in benched_words)
+        if pair.family not in families or close or pair.prompt.lower() in known or not fits_a_line(pair.prompt):
+            continue
+        known.add(pair.prompt.lower())
+        drawn.append(pair.prompt)
+        if len(drawn) == count:
+            break
+    return drawn
+
+
+def choose(dev: list[Pair], train: list[Pair]) -> dict[str, list[str]]:
     """The prompts of each file."""
     bench = draw(dev, {"code"}, NUM_BENCH_EACH) + draw(dev, {"math"}, NUM_BENCH_EACH)
     rest = [pair.prompt for pair in dev if pair.family in {"code", "math"} and not is_close(pair.prompt, bench)]
     general = {pair.family for pair in dev} - {"code", "math"}
+    benched = bench + draw(dev, general, NUM_GENERAL)
+    taught = list(dict.fromkeys(rest))
+    known = {prompt.lower() for prompt in taught}
+    for family, count in NUM_TRAIN.items():
+        taught += more(train, {family}, count, benched, known)
     return {
         "general_prompts.txt": draw(dev, general, NUM_GENERAL),
         "bench_prompts.txt": bench,
-        "train_prompts.txt": list(dict.fromkeys(rest)),
+        "train_prompts.txt": taught,
+        "replay_prompts.txt": more(train, general, NUM_REPLAY, benched, known),
     }
 
 
@@ -65,10 +93,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     dev = [pair for pair in read_pairs(args.corpus / "dev.jsonl") if fits_a_line(pair.prompt)]
-    seen = {pair.prompt.lower() for pair in read_train(args.corpus)}
-    for name, prompts in choose(dev).items():
+    train = list(read_train(args.corpus))
+    seen = {pair.prompt.lower() for pair in train}
+    for name, prompts in choose(dev, train).items():
         overlap = [prompt for prompt in prompts if prompt.lower() in seen]
-        if overlap:
+        if overlap and name in {"general_prompts.txt", "bench_prompts.txt"}:
             raise SystemExit(f"{name}: prompts of the training split: {overlap}")
         text = f"# {HEADS[name]}\n" + "\n".join(prompts) + "\n"
         (args.out / name).write_text(text, encoding="utf-8")

@@ -4,7 +4,9 @@ use clap::Args;
 
 use super::UsageError;
 use super::bench::{self, BenchArgs};
+use super::collect::{self, CollectArgs};
 use super::context::Context;
+use super::train::{self, TrainArgs};
 use crate::store::{Rows, Value};
 
 const INTRODUCTION: &str = "\
@@ -24,14 +26,32 @@ const BENCH: &str = "
 
 ";
 
-const NEXT: &str = "
-Fewer of the draft's guesses stand where it knows little, and guessing gains little or nothing there. A LoRA
-adapter that knows your prompts is what mends that: bench --adapter FOLDER measures one beside the plain draft.
+const COLLECT: &str = "
+--- 3. Collect: what the target says and thinks on other prompts of that kind --------------------------------
 
---- 3. Every prompt, round and figure is a row ---------------------------------------------------------------
+";
+
+const TRAIN: &str = "
+--- 4. Train: a LoRA adapter of the draft learns from it; a fifth of the prompts is held out to judge it -------
+
+";
+
+const AFTER: &str = "
+--- 5. The same code and maths prompts again, with the adapter beside the plain draft ------------------------
+
+";
+
+const NEXT: &str = "
+The answers are still the target's own, token for token: the adapter only changes how many guesses stand. What it
+learned it learned at the cost of everyday prompts, unless those are among the examples too.
+
+--- 6. Every prompt, round, step, checkpoint and figure is a row ----------------------------------------------
 
 Try:
 ";
+
+/// Prompts that the demo collects from: enough to show it, in about a minute.
+const NUM_COLLECTED: &str = "1200";
 
 /// Arguments of `speclora demo`.
 #[derive(Debug, Args)]
@@ -57,13 +77,20 @@ pub(crate) fn run(_: &DemoArgs, context: &Context) -> anyhow::Result<()> {
     ))?;
     context.ui.data(BENCH)?;
     bench::run(&BenchArgs::of_builtin_pair("demo-code", "builtin:bench"), context)?;
+    context.ui.data(COLLECT)?;
+    collect::run(&CollectArgs::of_builtin_pair("demo-collect", NUM_COLLECTED), context)?;
+    context.ui.data(TRAIN)?;
+    train::run(&TrainArgs::of_builtin_pair("demo-train", "demo-collect"), context)?;
+    context.ui.data(AFTER)?;
+    bench::run(&BenchArgs::of_builtin_pair("demo-adapted", "builtin:bench").with_adapter("final"), context)?;
     context.ui.data(NEXT)?;
-    let code = store.resolve_run("demo-code")?;
+    let (trained, adapted) = (store.resolve_run("demo-train")?, store.resolve_run("demo-adapted")?);
     let database = store.path().display();
     context.ui.data(&format!(
-        "  speclora runs show {code} --db '{database}'
-  sqlite3 '{database}' \"SELECT run_id, mode, avg_tokens_per_second, acceptance_rate FROM mode_metrics\"
-  speclora bench --db '{database}' --target builtin:target --draft builtin:draft -f builtin:general --skip-lora\n"
+        "  speclora runs show {adapted} --db '{database}'
+  speclora runs show {trained} --db '{database}'
+  sqlite3 '{database}' \"SELECT step, expected_acceptance, acceptance_rate FROM train_evaluations WHERE run_id = {trained}\"
+  speclora bench --db '{database}' --target builtin:target --draft builtin:draft -f builtin:general\n"
     ))?;
     Ok(())
 }

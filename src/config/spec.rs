@@ -76,7 +76,7 @@ settings! {
     acceptance_threshold: f64, Kind::Number { min: 0.0, max: 1.0 }, Some("0.7");
 
     /// Rank of the adapter.
-    rank: u32, Kind::Integer { min: 1, max: 1024 }, Some("16");
+    rank: u32, Kind::Integer { min: 1, max: 1024 }, Some("32");
     /// Numerator of the adapter's scale, alpha / rank; twice the rank if absent.
     alpha: Option<f64>, Kind::Number { min: 0.001, max: 1e6 }, None;
     /// Modules of each block that the adapter changes.
@@ -86,9 +86,9 @@ settings! {
     /// What training makes small.
     loss: LossKind, Kind::Choice(&["ce", "forward_kl", "reverse_kl", "jsd", "tvd", "lk_hybrid"]), Some(r#""forward_kl""#);
     /// Times that training goes through the examples.
-    epochs: u32, Kind::Integer { min: 1, max: 1000 }, Some("3");
-    /// Learning rate after the warm-up, at its highest.
-    learning_rate: f64, Kind::Number { min: 0.0, max: 1.0 }, Some("5e-4");
+    epochs: u32, Kind::Integer { min: 1, max: 1000 }, Some("6");
+    /// Learning rate after the warm-up, at its highest; by the draft's width if absent.
+    learning_rate: Option<f64>, Kind::Number { min: 0.0, max: 1.0 }, None;
     /// Share of the steps over which the learning rate rises.
     warmup_ratio: f64, Kind::Number { min: 0.0, max: 1.0 }, Some("0.1");
     /// Weight decay of AdamW.
@@ -96,7 +96,7 @@ settings! {
     /// Norm that a gradient is scaled down to where it is larger.
     max_gradient_norm: f64, Kind::Number { min: 1e-6, max: 1e6 }, Some("1.0");
     /// Examples that go through the model together.
-    batch_size: u32, Kind::Integer { min: 1, max: 1024 }, Some("4");
+    batch_size: u32, Kind::Integer { min: 1, max: 1024 }, Some("8");
     /// Batches whose gradients make one step of the optimiser.
     gradient_accumulation: u32, Kind::Integer { min: 1, max: 1024 }, Some("1");
     /// Share of the adapter's inputs that training drops at random.

@@ -14,7 +14,9 @@ pub enum PromptError {
         source: io::Error,
     },
     /// A file that the program does not carry.
-    #[error("there is no prompt file {name} (builtin:general, builtin:bench and builtin:train are there)")]
+    #[error(
+        "there is no prompt file {name} (builtin:general, builtin:bench, builtin:train and builtin:replay are there)"
+    )]
     NoBuiltin {
         /// What was asked for.
         name: String,

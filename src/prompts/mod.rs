@@ -21,8 +21,8 @@ use crate::record::{Prompt, PromptSource};
 /// Where prompts are to come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input<'a> {
-    /// A file, standard input if the path is `-`, or one that the program carries: `builtin:general`, `builtin:bench` or
-    /// `builtin:train`.
+    /// A file, standard input if the path is `-`, or one that the program carries: `builtin:general`, `builtin:bench`,
+    /// `builtin:train` or `builtin:replay`.
     File(&'a Path),
     /// The texts of `--prompt` flags.
     Texts(&'a [String]),
@@ -74,6 +74,7 @@ fn builtin(path: &Path) -> Option<(&'static str, &'static str)> {
         "builtin:general" => Some(example!("general_prompts.txt")),
         "builtin:bench" => Some(example!("bench_prompts.txt")),
         "builtin:train" => Some(example!("train_prompts.txt")),
+        "builtin:replay" => Some(example!("replay_prompts.txt")),
         _ => None,
     }
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::config::Overrides;
+use crate::engine::files::builtin;
 use crate::record::RunKind;
 
 /// Which prompts are answered.
 #[derive(Debug, Default, Args)]
 pub(in crate::cmd) struct PromptArgs {
-    /// Prompts, one a line (or .jsonl, .csv with a prompt column; - for standard input; builtin:general, builtin:bench, builtin:train)
+    /// Prompts, one a line (or .jsonl, .csv with a prompt column; - for standard input; builtin:general, builtin:bench, builtin:train, builtin:replay)
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(in crate::cmd) prompts_file: Option<PathBuf>,
     /// A prompt; may be given more than once
@@ -114,6 +115,15 @@ impl PromptArgs {
 }
 
 impl ModelArgs {
+    /// The built-in pair.
+    pub(in crate::cmd) fn of_builtin_pair() -> Self {
+        Self {
+            target: Some(builtin::TARGET.to_owned()),
+            draft: Some(builtin::DRAFT.to_owned()),
+            ..Self::default()
+        }
+    }
+
     pub(in crate::cmd) fn decide(&self, overrides: &mut Overrides) {
         overrides
             .set("target", self.target.as_deref())

@@ -16,7 +16,6 @@ use super::facts::Facts;
 use super::present::lines_below;
 use super::{UsageError, is_closed_pipe, output, present};
 use crate::config::Overrides;
-use crate::engine::files::builtin;
 use crate::record::{RunId, RunKind};
 use crate::report::{Format, summary_grid};
 use crate::store::{ModeMetrics, Store};
@@ -69,15 +68,16 @@ impl BenchArgs {
                 max_tokens: Some("96".to_owned()),
                 ..PromptArgs::default()
             },
-            models: ModelArgs {
-                target: Some(builtin::TARGET.to_owned()),
-                draft: Some(builtin::DRAFT.to_owned()),
-                ..ModelArgs::default()
-            },
+            models: ModelArgs::of_builtin_pair(),
             skip_lora: true,
             run: RunArgs { name: Some(name.to_owned()), ..RunArgs::default() },
             ..Self::default()
         }
+    }
+
+    /// The same with an adapter.
+    pub(super) fn with_adapter(self, name: &str) -> Self {
+        Self { skip_lora: false, adapter: Some(name.to_owned()), ..self }
     }
 
     /// What the flags ask for.

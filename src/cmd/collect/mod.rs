@@ -68,6 +68,22 @@ pub struct CollectArgs {
 }
 
 impl CollectArgs {
+    /// Collects from some of the built-in pair's training prompts.
+    pub(super) fn of_builtin_pair(name: &str, limit: &str) -> Self {
+        Self {
+            prompts: PromptArgs {
+                prompts_file: Some("builtin:train".into()),
+                limit: Some(limit.to_owned()),
+                max_tokens: Some("96".to_owned()),
+                ..PromptArgs::default()
+            },
+            models: ModelArgs::of_builtin_pair(),
+            skip_lora: true,
+            run: RunArgs { name: Some(name.to_owned()), ..RunArgs::default() },
+            ..Self::default()
+        }
+    }
+
     fn asked(&self) -> Asked<'_> {
         Asked {
             kind: RunKind::Collect,

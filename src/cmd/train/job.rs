@@ -11,7 +11,7 @@ use crate::cmd::context::{Context, backend};
 use crate::cmd::{Interrupted, interrupt};
 use crate::config::Spec;
 use crate::engine::adapter::{Adapter, PeftExport};
-use crate::engine::config::Module;
+use crate::engine::config::{ModelConfig, Module};
 use crate::engine::cpu::training::TrainingModel;
 use crate::engine::cpu::{CpuModel, LoadOptions};
 use crate::engine::pair::Identified;
@@ -20,6 +20,7 @@ use crate::record::{ExampleId, ModelInfo, OutputEvaluation, RunId, TrainStep};
 use crate::store::{RunEnd, Store};
 use crate::train::dataset::PlanOptions;
 use crate::train::optimizer::AdamW;
+use crate::train::schedule::learning_rate_for;
 use crate::train::trainer::{AdapterShape, Ended, Log, Start, TrainOptions, Trainer, new_adapter};
 use crate::ui::Progress;
 
@@ -40,7 +41,7 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished>
         examples: &learned,
         num_train,
         held_out: &held_out,
-        options: options(&spec),
+        options: options(&spec, model.config()),
     };
 
     let start = match run {
@@ -89,7 +90,7 @@ fn load(draft: &Identified, spec: &Spec, context: &Context) -> anyhow::Result<Tr
     Ok(TrainingModel::new(&model, draft.tokenizer.vocab_size()))
 }
 
-fn options(spec: &Spec) -> TrainOptions {
+fn options(spec: &Spec, draft: &ModelConfig) -> TrainOptions {
     TrainOptions {
         plan: PlanOptions {
             seed: spec.seed,
@@ -100,7 +101,7 @@ fn options(spec: &Spec) -> TrainOptions {
         },
         loss: spec.loss,
         rejected_weight: spec.rejected_weight as f32,
-        learning_rate: spec.learning_rate,
+        learning_rate: spec.learning_rate.unwrap_or_else(|| learning_rate_for(draft.hidden_size)),
         warmup_ratio: spec.warmup_ratio,
         max_gradient_norm: spec.max_gradient_norm,
         dropout: spec.dropout as f32,

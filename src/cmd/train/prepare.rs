@@ -25,6 +25,7 @@ use crate::record::{
 };
 use crate::store::{ExampleFilter, Store};
 use crate::train::dataset::Example;
+use crate::train::schedule::learning_rate_for;
 
 /// A training run that is ready to begin.
 pub(super) struct Job {
@@ -81,6 +82,10 @@ fn fresh(args: &TrainArgs, context: &Context) -> anyhow::Result<Job> {
         None => None,
     };
     decide_threads(&mut settings, &spec);
+    if spec.learning_rate.is_none() {
+        let rate = learning_rate_for(draft.files.config().hidden_size);
+        decide(&mut settings, "learning_rate", rate.into(), "the draft's width");
+    }
     let spec = Spec::from_settings(&settings)?;
     settings.retain(|setting| is_read_by(&setting.key, RunKind::Train));
 
