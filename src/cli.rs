@@ -41,7 +41,7 @@ impl Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Shows the whole idea on the built-in pair of models, in seconds
+    /// Shows the whole loop on the built-in pair of models, in about two minutes
     Demo(cmd::demo::DemoArgs),
     /// Measures target-only and speculative decoding over prompts, and stores every figure
     #[command(visible_alias = "benchmark-suite")]

@@ -1,5 +1,5 @@
-//! speclora makes a language model decode faster by speculative decoding with a draft model, and proves the gain: every
-//! prompt, round and figure of a benchmark is a row in one SQLite file.
+//! speclora makes a language model decode faster by speculative decoding with a draft model, teaches that draft what the
+//! target says (LoRA), and proves the gain: every prompt, round, training step and figure is a row in one SQLite file.
 //!
 //! # Code map
 //!
@@ -12,6 +12,8 @@
 //! | [`prompts`] | prompt files become a list of prompts |
 //! | [`engine`] | model files in, tokens out: loading, tokenizer, chat template, decoder, sampling, acceptance, loops |
 //! | [`mod@bench`] | the plan of a benchmark or of collecting, and carrying it out |
+//! | [`train`] | losses, optimiser, the steps of a training run, judging a draft on answers it never learned from |
+//! | [`stats`] | intervals of paired observations |
 //! | [`store`] | the SQLite file: migrations, writing rows, asking `queries/*.sql` |
 //! | [`report`] | values become tables, Markdown, CSV, JSON |
 //! | [`ui`] | the only place that prints |
@@ -22,6 +24,7 @@
 //! - Greedy speculative output equals target-only output, byte for byte.
 //! - What was reported as stored survives the death of the process.
 //! - Every figure that is printed is the answer of a query over committed rows.
+//! - Training never changes a base model, and deletes no example, step or checkpoint.
 //! - No candle outside [`engine`], no rusqlite outside [`store`], no printing outside [`ui`]. The engine does not know the
 //!   store; a [`config::Spec`] does not change once it is resolved; nothing holds models, configuration, database and
 //!   terminal together for longer than a command.
@@ -39,7 +42,10 @@
 //! - **run**: one execution of a command, with its settings; **generation**: one prompt, one mode, one iteration.
 //! - **example**: a target's answer to a prompt, kept to learn from; **disagreement**: the first refused proposal of a round;
 //!   **failure**: an answer whose acceptance rate is below a threshold, else it is **matched**.
-//! - **checkpoint**: a stored LoRA adapter; **alias**: a name for one (`best`, `final`, `latest`).
+//! - **held out**: prompts, told by their hash, that training never learns from; **replay**: examples that are matched already
+//!   or were learned before, trained on again so that they are not forgotten.
+//! - **expected acceptance** ᾱ: mean over output positions of Σ min(p, q), p the target's distribution and q the draft's.
+//! - **checkpoint**: a stored LoRA adapter; **alias**: a name for one of a draft's (`best`, `final`, `latest`).
 //! - **slot**: one place in a run's plan; **warm-up**: a generation that counts in no figure.
 //! - **TTFT**, **TTLT**: time to first and to last token, from the request.
 

@@ -32,6 +32,12 @@ def words(prompt: str) -> frozenset[str]:
     return frozenset(re.findall(r"[a-z]+|\d+|[+*/=^%-]", prompt.lower()))
 
 
+def eights(prompt: str) -> set[tuple[str, ...]]:
+    """Every eight words in a row."""
+    row = re.findall(r"[^\W_]+", prompt.lower())
+    return {tuple(row[at : at + 8]) for at in range(len(row) - 7)}
+
+
 def is_close(prompt: str, others: list[str]) -> bool:
     """Whether a prompt is nearly one of the others."""
     mine = words(prompt)
@@ -55,10 +61,12 @@ def draw(pairs: list[Pair], families: set[str], count: int) -> list[str]:
 def more(pairs: list[Pair], families: set[str], count: int, benched: list[str], known: set[str]) -> list[str]:
     """Prompts of the training split, in an order of their own, none close to one that is benched."""
     benched_words = [words(prompt) for prompt in benched]
+    benched_eights = set().union(*(eights(prompt) for prompt in benched))
     drawn: list[str] = []
     for pair in random.Random(SEED).sample(pairs, len(pairs)):
         mine = words(pair.prompt)
         close = any(len(mine & other) >= CLOSE * len(mine | other) for other in benched_words)
+        close = close or not benched_eights.isdisjoint(eights(pair.prompt))
         if pair.family not in families or close or pair.prompt.lower() in known or not fits_a_line(pair.prompt):
             continue
         known.add(pair.prompt.lower())

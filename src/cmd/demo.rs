@@ -50,15 +50,16 @@ learned it learned at the cost of everyday prompts, unless those are among the e
 Try:
 ";
 
-/// Prompts that the demo collects from: enough to show it, in about a minute.
-const NUM_COLLECTED: &str = "1200";
-
 /// Arguments of `speclora demo`.
 #[derive(Debug, Args)]
-pub struct DemoArgs {}
+pub struct DemoArgs {
+    /// Prompts that the draft learns from: more take longer, and teach it more
+    #[arg(long, value_name = "N", default_value = "1200", allow_negative_numbers = true)]
+    learn_from: String,
+}
 
 /// Runs the command.
-pub(crate) fn run(_: &DemoArgs, context: &Context) -> anyhow::Result<()> {
+pub(crate) fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<()> {
     if context.global.format().is_some() {
         let problem = "demo is for reading (speclora bench and speclora export write formats)";
         return Err(UsageError(problem.to_owned()).into());
@@ -78,7 +79,7 @@ pub(crate) fn run(_: &DemoArgs, context: &Context) -> anyhow::Result<()> {
     context.ui.data(BENCH)?;
     bench::run(&BenchArgs::of_builtin_pair("demo-code", "builtin:bench"), context)?;
     context.ui.data(COLLECT)?;
-    collect::run(&CollectArgs::of_builtin_pair("demo-collect", NUM_COLLECTED), context)?;
+    collect::run(&CollectArgs::of_builtin_pair("demo-collect", &args.learn_from), context)?;
     context.ui.data(TRAIN)?;
     train::run(&TrainArgs::of_builtin_pair("demo-train", "demo-collect"), context)?;
     context.ui.data(AFTER)?;

@@ -2,8 +2,8 @@
 //!
 //! [`files`] reads models, [`tokenizer`] and [`chat`] turn prompts into ids, a [`decoder::Decoder`] computes forwards,
 //! and [`decode`] runs them, alone or with a draft, with [`sampling`] and [`accept`] as pure cores. The engine knows
-//! nothing of the store, of commands or of configuration, and prints nothing. [`cpu`] computes forwards for the program;
-//! [`tensor`] does so with candle, for training and as an independent check.
+//! nothing of the store, of commands or of configuration, and prints nothing. [`cpu`] computes forwards for the program, and
+//! the gradients that adapters are trained with; [`tensor`] computes forwards with candle, as an independent check.
 
 pub mod accept;
 pub mod adapter;

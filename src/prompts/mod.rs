@@ -189,6 +189,7 @@ mod tests {
         example("general_prompts.txt", 32);
         for (train, bench) in [
             ("train_prompts.txt", "bench_prompts.txt"),
+            ("replay_prompts.txt", "general_prompts.txt"),
             ("tickets_train.txt", "tickets_bench.txt"),
             ("broad_train.txt", "broad_bench.txt"),
         ] {
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn builtin_prompts_are_those_of_the_examples() {
-        for (name, file) in [("general", "general"), ("bench", "bench"), ("train", "train")] {
+        for (name, file) in [("general", "general"), ("bench", "bench"), ("train", "train"), ("replay", "replay")] {
             let set = read(Input::File(Path::new(&format!("builtin:{name}"))), io::empty()).unwrap();
             assert_eq!(set.source.name, format!("{file}_prompts.txt"));
         }

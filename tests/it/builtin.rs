@@ -12,7 +12,7 @@ fn figure(workspace: &Workspace, run: &str, mode: &str, column: &str) -> f64 {
 #[test]
 fn demo_works_in_an_empty_folder_and_leaves_runs_to_query() {
     let workspace = Workspace::new();
-    let shown = workspace.succeed(&["demo"]);
+    let shown = workspace.succeed(&["demo", "--learn-from", "500"]);
     let database = workspace.path("speclora.db").display().to_string();
     assert!(shown.contains("Lossless: 36 of 36 prompts") && shown.contains(&database), "{shown}");
     for run in ["demo-general", "demo-code"] {
@@ -22,9 +22,13 @@ fn demo_works_in_an_empty_folder_and_leaves_runs_to_query() {
     let general = figure(&workspace, "demo-general", "spec_base", "acceptance_rate");
     let code = figure(&workspace, "demo-code", "spec_base", "acceptance_rate");
     assert!((0.40..0.80).contains(&general) && code < general - 0.10, "{general} and {code}");
+    // What it learned from five hundred prompts serves on others, and changes no answer.
+    let adapted = figure(&workspace, "demo-adapted", "spec_lora", "acceptance_rate");
+    assert!(adapted > code + 0.02, "{code} to {adapted}");
+    assert_eq!(figure(&workspace, "demo-adapted", "spec_lora", "num_lossless"), 36.0);
     // What it invites to try is there.
     let commands: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("  speclora ")).collect();
-    assert_eq!(commands.len(), 2, "{shown}");
+    assert_eq!(commands.len(), 3, "{shown}");
     for command in commands {
         workspace
             .succeed(&command.split_whitespace().map(|word| word.trim_matches('\'')).collect::<Vec<_>>());
@@ -35,7 +39,7 @@ fn demo_works_in_an_empty_folder_and_leaves_runs_to_query() {
 fn demo_goes_its_own_way_whatever_the_settings_say() {
     let workspace = Workspace::new();
     workspace.write("speclora.toml", "raw = true\nlimit = 1\ntemperature = 1.0\ntarget = \"none.gguf\"\n");
-    let shown = workspace.succeed(&["demo"]);
+    let shown = workspace.succeed(&["demo", "--learn-from", "20"]);
     assert!(shown.contains("Lossless: 36 of 36 prompts"), "{shown}");
     let outcome = workspace.run(&["demo", "--json"]);
     assert!(outcome.code == Some(2) && outcome.stdout.is_empty(), "{}", outcome.stdout);

@@ -6,8 +6,8 @@
 //!
 //! [`simd`] has the vectors that kernels are written in; [`model`] reads weights into [`tiles`], with [`blocks`] and [`rows`];
 //! [`linear`] multiplies them ([`product`]) with [`activations`]; [`decoder`] puts layers together, with [`ops`] between the
-//! products, a [`kv_cache`] and a [`head`]; [`pool`] has the threads. Every pointer and every `unsafe` is in `simd`, `pool`, the
-//! kernels of `product`, `activations` and `ops`, and where `decoder` shares rows out to threads; [`bench`] has its own.
+//! products, a [`kv_cache`] and a [`head`]; [`training`] goes back through them; [`pool`] has the threads. Every pointer and every `unsafe` is in `simd`, `pool`, the
+//! kernels of `product`, `activations` and `ops`, and where `decoder` and `training` share rows out to threads; [`bench`] has its own.
 
 mod activations;
 #[doc(hidden)]
