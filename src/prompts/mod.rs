@@ -207,7 +207,9 @@ mod tests {
 
     #[test]
     fn builtin_prompts_are_those_of_the_examples() {
-        for (name, file) in [("general", "general"), ("bench", "bench"), ("train", "train"), ("replay", "replay")] {
+        for (name, file) in
+            [("general", "general"), ("bench", "bench"), ("train", "train"), ("replay", "replay")]
+        {
             let set = read(Input::File(Path::new(&format!("builtin:{name}"))), io::empty()).unwrap();
             assert_eq!(set.source.name, format!("{file}_prompts.txt"));
         }
