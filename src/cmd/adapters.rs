@@ -33,7 +33,7 @@ enum AdaptersCommand {
     List,
     /// Shows an adapter: shape, draft, training, what it continues, configuration
     Show(AdapterArgs),
-    /// Makes a name stand for an adapter, and for no other
+    /// Makes a name stand for an adapter, and for no other of its draft
     Alias(AliasArgs),
     /// Writes an adapter for other programs
     Export(ExportArgs),
@@ -43,7 +43,7 @@ enum AdaptersCommand {
 
 #[derive(Debug, Args)]
 struct AdapterArgs {
-    /// The adapter: an alias or a checkpoint id
+    /// The adapter: an alias (where several drafts have it, the one set last) or a checkpoint id
     #[arg(value_name = "ADAPTER")]
     adapter: String,
 }
@@ -135,7 +135,8 @@ fn set_alias(name: &str, id: CheckpointId, store: &mut Store, context: &Context)
 
 fn export(id: CheckpointId, folder: &Path, store: &Store, context: &Context) -> anyhow::Result<()> {
     write_peft_folder(&store.load_adapter(id)?, folder)?;
-    context.ui.status(format!("wrote adapter {id} to {}", folder.display()));
+    let draft = store.checkpoint(id)?.draft_model_name.map(|name| format!(" of {name}")).unwrap_or_default();
+    context.ui.status(format!("wrote adapter {id}{draft} to {}", folder.display()));
     Ok(())
 }
 

@@ -53,7 +53,7 @@ Try:
 /// Arguments of `speclora demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Prompts that the draft learns from: more take longer, and teach it more
+    /// Prompts to collect from, of which a fifth is held out: more take longer, and teach the draft more
     #[arg(long, value_name = "N", default_value = "1200", allow_negative_numbers = true)]
     learn_from: String,
 }

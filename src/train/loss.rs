@@ -76,7 +76,9 @@ impl Loss {
 /// Σ min(p, q): the probability that a proposal drawn from q is accepted.
 pub fn expected_acceptance(target: &TargetRow, draft: &DraftRow) -> f64 {
     let Buckets { p, log_q } = Buckets::new(target, draft);
-    p.iter().zip(log_q).map(|(p, log_q)| f64::from(p.min(log_q.exp()))).sum()
+    let smaller = |p: f32, q: f32| if p < q { p } else { q };
+    // `f32::min` would pass over a q that is no number.
+    p.iter().zip(log_q).map(|(&p, log_q)| f64::from(smaller(p, log_q.exp()))).sum()
 }
 
 /// Both distributions, the rest last.
@@ -88,7 +90,8 @@ struct Buckets {
 impl Buckets {
     fn new(target: &TargetRow, draft: &DraftRow) -> Self {
         let p = target.probabilities.iter().copied().chain([target.left_over]).collect();
-        let rest = draft.left_over.max(f32::MIN_POSITIVE).ln();
+        // Of nothing left over the logarithm is still one; of what is no number it is none.
+        let rest = if draft.left_over < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { draft.left_over }.ln();
         Self { p, log_q: draft.log_probabilities.iter().copied().chain([rest]).collect() }
     }
 
@@ -164,6 +167,12 @@ mod tests {
         let (variation, _) = Loss { kind: LossKind::TotalVariation, mixing: 0.0 }.at(&target(), &draft(Q));
         assert!((expected_acceptance(&target(), &draft(Q)) - (1.0 - variation)).abs() < 1e-6);
         assert!((expected_acceptance(&target(), &draft(P)) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn draft_that_is_no_number_is_not_taken_for_a_good_one() {
+        let broken = DraftRow { log_probabilities: vec![f32::NAN; 3], left_over: f32::NAN, likeliest: 0 };
+        assert!(expected_acceptance(&target(), &broken).is_nan());
     }
 
     #[test]

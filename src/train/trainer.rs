@@ -180,7 +180,9 @@ impl Trainer<'_> {
         let schedule = Schedule { num_steps, warmup_ratio, peak };
         if first == 0 {
             evaluations.clear();
-            self.evaluate(0, &adapter, &mut evaluations, log)?;
+            if let Some(broken) = self.evaluate(0, &adapter, &mut evaluations, log)? {
+                return Ok(broken);
+            }
         } else if self.is_stuck(&evaluations) {
             return Ok(Ended::Early { step: first });
         }
@@ -209,7 +211,9 @@ impl Trainer<'_> {
                 return Ok(Ended::Broken { step, loss: learned.loss });
             }
             if step % eval_every == 0 || step == num_steps {
-                self.evaluate(step, &adapter, &mut evaluations, log)?;
+                if let Some(broken) = self.evaluate(step, &adapter, &mut evaluations, log)? {
+                    return Ok(broken);
+                }
                 log.checkpoint(step, &adapter, &optimizer)?;
                 if step < num_steps && self.is_stuck(&evaluations) {
                     return Ok(Ended::Early { step });
@@ -261,15 +265,16 @@ impl Trainer<'_> {
         (share > 0.0).then(|| Dropout { share, seed: self.options.plan.seed ^ number.rotate_left(32) })
     }
 
+    /// Judges the held-out examples; a draft whose loss on them is no number ends the run.
     fn evaluate<L: Log>(
         &self,
         step: u32,
         adapter: &Adapter,
         evaluations: &mut Vec<(u32, f64)>,
         log: &mut L,
-    ) -> Result<(), L::Error> {
+    ) -> Result<Option<Ended>, L::Error> {
         if self.held_out.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let options = EvaluationOptions {
             loss: Loss::new(self.options.loss, evaluations.last().map(|(_, acceptance)| *acceptance)),
@@ -281,10 +286,14 @@ impl Trainer<'_> {
         })?;
         let num_positions: u32 = judged.iter().map(|evaluation| evaluation.num_positions).sum();
         let accepted: f64 = judged.iter().map(|evaluation| evaluation.expected_acceptance).sum();
+        let loss = judged.iter().map(|evaluation| evaluation.loss).sum::<f64>() / f64::from(num_positions);
+        if !(loss.is_finite() && accepted.is_finite()) {
+            return Ok(Some(Ended::Broken { step, loss }));
+        }
         let rows: Vec<_> = self.held_out.iter().map(|example| example.id).zip(judged).collect();
         log.evaluated(step, &rows)?;
         evaluations.push((step, accepted / f64::from(num_positions)));
-        Ok(())
+        Ok(None)
     }
 
     /// Whether the last evaluations, as many as patience allows, brought nothing better.

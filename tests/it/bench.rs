@@ -297,10 +297,10 @@ fn prompt_files_of_every_form_give_the_same_prompts() {
 }
 
 /// Iterations of a bench that is to be broken off: far more than end while a test looks the other way.
-const MANY: &str = "150";
+const MANY: &str = "500";
 
 /// Generations of such a bench: four prompts in two modes, and two warm-ups.
-const NUM_MANY: i64 = 4 * 2 * 150 + 2;
+const NUM_MANY: i64 = 4 * 2 * 500 + 2;
 
 /// Waits until a bench in another process has stored more generations than `floor`.
 fn wait_for_generations(workspace: &Workspace, child: &mut Child, floor: i64) {
@@ -375,19 +375,13 @@ fn a_run_remembers_where_its_models_lie_and_is_known_as_complete_without_them() 
 }
 
 #[cfg(unix)]
-fn send(signal: &str, child: &Child) {
-    let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
-
-#[cfg(unix)]
 #[test]
 fn an_interrupted_bench_says_so_and_is_resumed() {
     let mut workspace = Workspace::new();
     let (target, draft) = (model("llama-untied"), model("qwen3-tied"));
     let mut child = workspace.spawn(&bench_arguments(&target, &draft, &["--skip-lora", "-n", MANY]));
     wait_for_generations(&workspace, &mut child, 3);
-    send("-INT", &child);
+    crate::program::send(libc::SIGINT, &child);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(workspace.json(&["runs", "show", "@latest"])["state"], "interrupted");
     let stored: i64 = workspace.value("SELECT count(*) FROM generations");
@@ -414,7 +408,7 @@ fn a_bench_that_is_told_to_ignore_the_hangup_survives_it() {
     shell.args(bench_arguments(&target, &draft, &["--skip-lora", "-n", "20"]));
     let mut child = workspace.spawn_in_folder(shell);
     wait_for_generations(&workspace, &mut child, 3);
-    send("-HUP", &child);
+    crate::program::send(libc::SIGHUP, &child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(workspace.value::<String>("SELECT status FROM runs"), "completed");
 }

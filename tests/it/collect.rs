@@ -215,8 +215,7 @@ fn an_interrupted_run_says_how_it_goes_on() {
     {
         std::thread::yield_now();
     }
-    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+    crate::program::send(libc::SIGINT, &child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let (stdout, stderr) =

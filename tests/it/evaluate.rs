@@ -151,8 +151,7 @@ fn an_interrupted_evaluation_keeps_what_it_has() {
     while stored() < 3 {
         std::thread::yield_now();
     }
-    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+    crate::program::send(libc::SIGINT, &child);
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");

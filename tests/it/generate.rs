@@ -79,7 +79,7 @@ fn best_proposes_where_it_is_of_this_draft() {
     workspace.succeed(&["adapters", "alias", "best", "1"]);
     assert_eq!(generate(&target, &[])["adapter"], "1");
     assert_eq!(generate(&other, &[])["mode"], "spec_base");
-    assert_eq!(generate(&other, &["--force"])["mode"], "spec_lora");
+    assert_eq!(generate(&other, &["--force", "-a", "best"])["mode"], "spec_lora");
     let base = ["generate", "hello", "-m", "4", "--target", &target, "--draft"];
     let verbose = workspace.run(&[&base[..], &[&other, "-v"]].concat());
     let note = "best names no adapter of this draft: the plain draft proposes";
@@ -129,8 +129,7 @@ fn an_interrupted_answer_ends_its_line_and_a_closed_pipe_is_no_error() {
     let mut child = start();
     let mut first = [0; 4];
     child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
-    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+    crate::program::send(libc::SIGINT, &child);
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");

@@ -134,3 +134,10 @@ pub(crate) fn bench_arguments<'a>(target: &'a str, draft: &'a str, more: &[&'a s
     let base = ["bench", "--target", target, "--draft", draft, "-f", "prompts.txt", "-m", "24"];
     [&base, more].concat()
 }
+
+/// Sends a signal to a program that is at work, at once: starting another program for it takes longer than some runs.
+#[cfg(unix)]
+pub(crate) fn send(signal: i32, child: &Child) {
+    // SAFETY: kill(2) reads its arguments alone, and the process is there until it is waited for.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
+}

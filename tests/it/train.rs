@@ -22,7 +22,7 @@ fn copy_of(workspace: &Workspace) -> Workspace {
 
 /// Arguments of a short run, and more.
 fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    [&["train", "--rank", "4", "--epochs", "1", "--eval-every", "3"], more].concat()
+    [&["train", "--rank", "4", "--epochs", "1", "--batch-size", "4", "--eval-every", "3"], more].concat()
 }
 
 /// Rows as text, one a row.
@@ -248,7 +248,7 @@ fn check_interrupted(mut workspace: Workspace, expected: &[Vec<String>]) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Before the first checkpoint there is nothing but the beginning to go on from.
     wait_for_steps(&workspace, &mut child, 0);
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    crate::program::send(libc::SIGINT, &child);
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
@@ -341,7 +341,7 @@ fn best_moves_where_that_is_shown_and_stays_where_it_is_not() {
     let told = format!("note: best stays checkpoint {best}: this run came to the same adapter");
     assert!(again.stderr.contains(&told), "{}", again.stderr);
     let impatient = ["--holdout", "0.5", "--learning-rate", "0.05", "--patience", "1"];
-    let long = ["train", "--rank", "4", "--epochs", "4", "--eval-every", "3"];
+    let long = ["train", "--rank", "4", "--epochs", "4", "--batch-size", "4", "--eval-every", "3"];
     let worse = workspace.run(&[&long[..], &impatient].concat());
     assert_eq!(worse.code, Some(0), "{}", worse.stderr);
     assert!(worse.stderr.contains("stopped early after step 3"), "{}", worse.stderr);
@@ -460,7 +460,9 @@ fn a_run_that_breaks_says_at_which_step_and_keeps_what_was_before() {
     workspace.succeed(&["adapters", "alias", "best", "1"]);
     // Weights that grow ninefold with each step, until they are no numbers.
     let spoil = ["--learning-rate", "1", "--weight-decay", "10", "--warmup-ratio", "0"];
-    let arguments = [&["train", "--rank", "4", "--epochs", "20", "--eval-every", "5"][..], &spoil].concat();
+    let arguments =
+        [&["train", "--rank", "4", "--epochs", "20", "--batch-size", "4", "--eval-every", "5"][..], &spoil]
+            .concat();
     let outcome = workspace.run(&arguments);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let step: i64 = workspace.value("SELECT max(step) FROM train_steps WHERE run_id = 3");

@@ -50,7 +50,7 @@ pub struct CollectArgs {
     #[command(flatten)]
     decoding: DecodingArgs,
 
-    /// Likeliest tokens of the target that are kept at each position [default: 64]
+    /// Likeliest tokens of the target that are kept at each position; an example that is there already keeps those it has [default: 64]
     #[arg(long, value_name = "K", help_heading = "Examples", allow_negative_numbers = true)]
     target_top_k: Option<String>,
     /// Acceptance rate below which an example counts as a failure of the draft [default: 0.7]

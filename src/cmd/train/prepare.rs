@@ -100,7 +100,7 @@ fn fresh(args: &TrainArgs, context: &Context) -> anyhow::Result<Job> {
         anyhow::bail!("there are no examples {of} to learn from (speclora collect makes them)");
     }
     let seen = checkpoint_id.map(|id| store.trained_examples(id)).transpose()?.unwrap_or_default();
-    let purposes = purposes(&summaries, &spec, &seen);
+    let purposes = purposes(&summaries, &spec, &seen.into_iter().collect());
     let examples = Examples::load(summaries.iter().cloned().zip(purposes), &store, &draft)?;
     examples.note_what_is_missing(&spec, context)?;
     let prompts = prompts_of(&summaries);
@@ -174,10 +174,11 @@ fn decide_shape(settings: &mut [Setting], adapter: &Adapter, alpha: f64) -> anyh
 }
 
 /// What each example is for. Where nothing is new, everything is learned again.
-fn purposes(summaries: &[ExampleSummary], spec: &Spec, seen: &[ExampleId]) -> Vec<Purpose> {
+fn purposes(summaries: &[ExampleSummary], spec: &Spec, seen: &HashSet<ExampleId>) -> Vec<Purpose> {
     let purpose = |example: &ExampleSummary| {
         let is_matched = example.acceptance_rate.is_some_and(|rate| rate >= spec.acceptance_threshold);
-        if example.split_key < spec.holdout {
+        // What an earlier run learned with a smaller share held out can judge nothing any more.
+        if example.split_key < spec.holdout && !seen.contains(&example.id) {
             Purpose::HeldOut
         } else if is_matched || seen.contains(&example.id) {
             Purpose::Replay
@@ -275,8 +276,10 @@ mod tests {
             summary(5, Some(0.3), 0.9),
         ];
         use Purpose::{HeldOut, Replay, Train};
-        assert_eq!(purposes(&all, &spec, &[ExampleId(5)]), [Train, Replay, Train, HeldOut, Replay]);
-        assert_eq!(purposes(&all[1..2], &spec, &[]), [Train]);
-        assert_eq!(purposes(&all[3..4], &spec, &[]), [HeldOut]);
+        let seen = |ids: &[i64]| ids.iter().map(|&id| ExampleId(id)).collect::<HashSet<_>>();
+        assert_eq!(purposes(&all, &spec, &seen(&[5])), [Train, Replay, Train, HeldOut, Replay]);
+        assert_eq!(purposes(&all, &spec, &seen(&[4])), [Train, Replay, Train, Replay, Train]);
+        assert_eq!(purposes(&all[1..2], &spec, &seen(&[])), [Train]);
+        assert_eq!(purposes(&all[3..4], &spec, &seen(&[])), [HeldOut]);
     }
 }

@@ -60,8 +60,9 @@ pub(super) struct Lora {
 }
 
 impl Lora {
-    /// The update of a layer. Beside weights that are not rounded it is exact; beside others, A has eight bits, so that it
-    /// meets the same rounded activations as they do, and B half precision.
+    /// The update of a layer. Beside weights that are not rounded it is exact; beside others, A has eight bits and meets
+    /// rounded activations too (those of weights in blocks of 32; beside super-blocks the input is rounded once more), and B
+    /// has half precision.
     pub(super) fn new(weights: &LoraWeights, beside: &Linear) -> Self {
         let (rank, inside) = (weights.rank, weights.a.len() / weights.rank);
         let is_exact = beside.tiles.grain().is_none();

@@ -59,7 +59,7 @@ pub(super) enum Onto {
     Out,
 }
 
-/// Weights that one thread reads before it pays to wake another.
+/// Bytes of weights times rows below which it does not pay to wake another thread.
 const MIN_SHARED_BYTES: usize = 96 * 1024;
 
 /// Computes products side by side, as one piece of parallel work.

@@ -1,7 +1,7 @@
 //! One block of a decoder over a batch, and its gradient with regard to its input and its adapter.
 //!
-//! Products with frozen weights run on the kernels that decode: what is trained is the model that is served, its rounding
-//! included. Of frozen weights there is no gradient, and nothing is kept for one.
+//! Products with frozen weights run on the kernels that decode: what is trained is the model that is served, the rounding of
+//! its frozen weights included; the adapter is f32 here. Of frozen weights there is no gradient, and nothing is kept for one.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -195,7 +195,7 @@ impl<'a> Pass<'a> {
     }
 
     /// From the gradient with regard to a block's output to that with regard to its input x, both `[T, hidden]`; what its
-    /// adapter gets is added to `gradients`. The input's is left out where nobody needs it.
+    /// adapter gets is added to `gradients`.
     pub(super) fn backward(
         &self,
         index: usize,
