@@ -324,14 +324,20 @@ fn same_seed_gives_the_same_run_and_another_another() {
 
 #[test]
 fn loss_that_is_no_number_ends_the_run_and_leaves_the_last_checkpoint() {
-    let options = TrainOptions { learning_rate: 1.0, max_gradient_norm: 1e6, ..options() };
-    with_trainer(options, |trainer| {
-        let mut notes = Notes::default();
+    with_trainer(options(), |trainer| {
         let mut broken = start(trainer);
         broken.adapter.layers.values_mut().for_each(|layer| layer.b.fill(f32::NAN));
-        let ended = trainer.run(broken, &mut notes).unwrap();
-        assert!(matches!(ended, Ended::Broken { step: 1, loss } if loss.is_nan()), "{ended:?}");
-        assert!(notes.losses.len() == 1 && notes.checkpoints.is_empty());
+        // On held-out examples it shows before the first step, without them in it.
+        for (held_out, broken_step, num_steps) in [(trainer.held_out, 0, 0), (&[], 1, 1)] {
+            let mut notes = Notes::default();
+            let trainer = Trainer { held_out, options: trainer.options.clone(), ..*trainer };
+            let ended = trainer.run(broken.clone(), &mut notes).unwrap();
+            assert!(
+                matches!(ended, Ended::Broken { step, loss } if step == broken_step && loss.is_nan()),
+                "{ended:?}"
+            );
+            assert!(notes.losses.len() == num_steps && notes.checkpoints.is_empty());
+        }
     });
 }
 
