@@ -41,7 +41,7 @@ impl Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Shows the whole loop on the built-in pair of models, in about two minutes
+    /// Shows the whole loop on the built-in pair of models, in about a minute
     Demo(cmd::demo::DemoArgs),
     /// Measures target-only and speculative decoding over prompts, and stores every figure
     #[command(visible_alias = "benchmark-suite")]
