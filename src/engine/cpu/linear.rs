@@ -111,9 +111,13 @@ impl SharedInput {
         for tiles in matrices() {
             self.round(backend, x, tiles);
         }
-        self.low.resize_with(loras.iter().flatten().count(), Rows::default);
+        let num_updates = loras.iter().flatten().count();
+        if self.low.len() < num_updates {
+            self.low.resize_with(num_updates, Rows::default);
+        }
         let Self { small, large, low } = self;
-        let rows = out.iter_mut().map(|out| &mut **out).chain(&mut *low);
+        let low = &mut low[..num_updates];
+        let rows = out.iter_mut().map(|out| &mut **out).chain(low.iter_mut());
         let mut products: Vec<Product> = matrices()
             .zip(rows)
             .map(|(tiles, out)| {
