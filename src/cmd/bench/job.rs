@@ -220,6 +220,23 @@ fn measure(measurement: &mut Measurement, slots: &[Slot], recording: &mut Record
     ended
 }
 
+/// Stores what ended a run before all was done, and says whether the user did.
+///
+/// # Errors
+/// If it cannot be stored. The error that ended the run counts more, and stands first.
+pub(in crate::cmd) fn store_end(
+    store: &mut Store,
+    run: RunId,
+    error: &anyhow::Error,
+) -> anyhow::Result<bool> {
+    let is_interrupted = matches!(error.downcast_ref(), Some(engine::Error::Cancelled));
+    let end = if is_interrupted { RunEnd::Interrupted } else { RunEnd::Failed(format!("{error:#}")) };
+    match store.finish_run(run, &end) {
+        Ok(()) => Ok(is_interrupted),
+        Err(second) => Err(anyhow!("{error:#}; and its end could not be stored: {second}")),
+    }
+}
+
 /// Stores how the run ended, and returns what ended it before all was done.
 fn finish(recording: &mut Recording, ended: anyhow::Result<()>) -> anyhow::Result<Option<anyhow::Error>> {
     let Recording { store, run, kind, .. } = recording;
@@ -228,12 +245,7 @@ fn finish(recording: &mut Recording, ended: anyhow::Result<()>) -> anyhow::Resul
         store.finish_run(run, &RunEnd::Completed)?;
         return Ok(None);
     };
-    let is_interrupted = matches!(error.downcast_ref(), Some(engine::Error::Cancelled));
-    let end = if is_interrupted { RunEnd::Interrupted } else { RunEnd::Failed(format!("{error:#}")) };
-    // The error that ended the run counts more than one that keeps its end from being stored.
-    if let Err(second) = store.finish_run(run, &end) {
-        return Err(anyhow!("{error:#}; and its end could not be stored: {second}"));
-    }
+    let is_interrupted = store_end(store, run, &error)?;
     if !is_interrupted {
         let problem = format!("run {run} is not complete (speclora {kind} --resume {run} goes on)");
         return Ok(Some(error.context(problem)));

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 
 use super::prepare::Job;
 use crate::bench::generator::{ModelGenerator, Workload};
 use crate::bench::measure::{Event, Measurement};
 use crate::cmd::adapter::{AdapterOrigin, FittedAdapter};
-use crate::cmd::bench::job::{Ended, generator_settings, load};
+use crate::cmd::bench::job::{Ended, generator_settings, load, store_end};
 use crate::cmd::context::{Context, backend};
 use crate::cmd::facts::Facts;
 use crate::cmd::{Interrupted, interrupt};
@@ -212,12 +212,7 @@ fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::R
         store.finish_run(run, &RunEnd::Completed)?;
         return Ok(None);
     };
-    let is_interrupted = matches!(error.downcast_ref(), Some(engine::Error::Cancelled));
-    let end = if is_interrupted { RunEnd::Interrupted } else { RunEnd::Failed(format!("{error:#}")) };
-    // The error that ended the run counts more than one that keeps its end from being stored.
-    if let Err(second) = store.finish_run(run, &end) {
-        return Err(anyhow!("{error:#}; and its end could not be stored: {second}"));
-    }
+    let is_interrupted = store_end(store, run, &error)?;
     if !is_interrupted {
         return Ok(Some(error.context(format!("run {run} is not complete"))));
     }

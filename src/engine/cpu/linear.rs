@@ -127,7 +127,7 @@ impl SharedInput {
                     Some(Grain::Large) => Input::Rounded(large),
                     None => Input::Floats { x: &x.data, stride: x.stride },
                 };
-                Product { tiles, input, stride: out.stride, out: &mut out.data, onto: Onto::Nothing }
+                Product { tiles, input, stride: out.stride, out: &mut out.data, onto: Onto::Replace }
             })
             .collect();
         multiply(backend, &mut products);
@@ -146,7 +146,7 @@ impl SharedInput {
             .zip(low)
             .map(|((lora, out), low)| {
                 let input = Input::Floats { x: &low.data, stride: low.stride };
-                Product { tiles: &lora.up, input, stride: out.stride, out: &mut out.data, onto: Onto::Out }
+                Product { tiles: &lora.up, input, stride: out.stride, out: &mut out.data, onto: Onto::Add }
             })
             .collect();
         multiply(backend, &mut updates);

@@ -50,13 +50,13 @@ pub(super) struct Product<'a> {
     pub(super) onto: Onto,
 }
 
-/// What becomes of what stands in a product's output.
+/// What becomes of what stands where a product goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Onto {
     /// The product takes its place.
-    Nothing,
+    Replace,
     /// A product of floats is added to it.
-    Out,
+    Add,
 }
 
 /// Bytes of weights times rows below which it does not pay to wake another thread.
@@ -114,7 +114,7 @@ fn multiply_panels(backend: Backend, tiles: &Tiles, panels: Range<usize>, input:
             assert_eq!((activations.width, Some(activations.grain)), (tiles.width(), tiles.grain()));
             assert_eq!(
                 onto,
-                Onto::Nothing,
+                Onto::Replace,
                 "products of rounded activations take the place of what was there"
             );
             let panel = tiles.panels(panels);
@@ -518,7 +518,7 @@ impl FloatPanels<'_> {
             }
             for (panel, mut sum) in sums.into_iter().enumerate() {
                 let out = self.out.add(panel * LANES);
-                if self.onto == Onto::Out {
+                if self.onto == Onto::Add {
                     sum = S::add(S::load(out), sum);
                 }
                 S::store(out, sum);
@@ -562,7 +562,7 @@ unsafe fn dense<S: Simd, F: Format, const N: usize>(
                 *sum = S::fma(weights, S::splat(*x.add(row * x_stride + column)), *sum);
             }
         }
-        if onto == Onto::Out {
+        if onto == Onto::Add {
             for (column, sum) in sums.iter_mut().enumerate() {
                 *sum = S::add(S::load(out.add(column * stride)), *sum);
             }

@@ -27,7 +27,7 @@ fn product(backend: Backend, tiles: &Tiles, x: &[f32]) -> Vec<f32> {
         }
         None => Input::Floats { x, stride: width },
     };
-    multiply(backend, &mut [Product { tiles, input, out: &mut out, stride, onto: Onto::Nothing }]);
+    multiply(backend, &mut [Product { tiles, input, out: &mut out, stride, onto: Onto::Replace }]);
     out.chunks_exact(stride).flat_map(|row| row[..tiles.num_rows()].to_vec()).collect()
 }
 

@@ -6,11 +6,12 @@
 use std::ops::Range;
 
 use super::batch::{Batch, Segment};
-use super::matmul::{Into, View, ViewMut, multiply_here};
+use super::matmul::{View, ViewMut, multiply_here};
 use super::ops::Exponentiate;
 use crate::engine::config::ModelConfig;
 use crate::engine::cpu::linear::Rows;
 use crate::engine::cpu::pool::{self, Pieces};
+use crate::engine::cpu::product::Onto;
 use crate::engine::cpu::simd::{Backend, LANES};
 
 /// Queries, keys and values of a batch, turned.
@@ -55,7 +56,7 @@ impl Attention<'_> {
             let keys = columns(&heads.keys, &rows, kv_head, head_dim);
             // SAFETY: these columns of the scores are nobody else's.
             let out = unsafe { ViewMut::raw(weights.as_mut_ptr().add(first), num_rows, rows.len(), stride) };
-            multiply_here(out, Into::Replace, self.scale(), queries, keys.transposed());
+            multiply_here(out, Onto::Replace, self.scale(), queries, keys.transposed());
         }
         for (row, scores) in weights.chunks_exact_mut(stride).enumerate() {
             let total = self.backend.run(Exponentiate { scores, len: num_shared + row + 1 });
@@ -83,10 +84,10 @@ impl Attention<'_> {
                 for (rows, first) in parts(segment) {
                     let values = columns(&heads.values, &rows, kv_head, head_dim);
                     let weights = View::strided(&weights[first..], num_rows, rows.len(), stride);
-                    let into = if first == 0 { Into::Replace } else { Into::Add };
+                    let onto = if first == 0 { Onto::Replace } else { Onto::Add };
                     // SAFETY: each segment and head comes once, and its columns are its own.
                     let out = unsafe { ViewMut::raw(start, num_rows, head_dim, out_stride) };
-                    multiply_here(out, into, 1.0, weights, values);
+                    multiply_here(out, onto, 1.0, weights, values);
                 }
             }
         });
@@ -144,7 +145,7 @@ impl Attention<'_> {
             // SAFETY: these columns of the scratch are nobody else's.
             let scores =
                 unsafe { ViewMut::raw(scratch.scores.as_mut_ptr().add(first), num_rows, rows.len(), stride) };
-            multiply_here(scores, Into::Replace, 1.0, own(gradient), values.transposed());
+            multiply_here(scores, Onto::Replace, 1.0, own(gradient), values.transposed());
         }
         // ∂S = P∘(∂P − Σ ∂O∘O)/√d
         for (row, scores) in scratch.scores.chunks_exact_mut(stride).enumerate() {
@@ -166,10 +167,10 @@ impl Attention<'_> {
             let scores = View::strided(&scratch.scores[first..], num_rows, rows.len(), stride);
             let weights = View::strided(&scratch.weights[first..], num_rows, rows.len(), stride);
             let keys = columns(&heads.keys, &rows, kv_head, head_dim);
-            multiply_here(target(0, &segment.rows, head), Into::Add, 1.0, scores, keys);
+            multiply_here(target(0, &segment.rows, head), Onto::Add, 1.0, scores, keys);
             let queries = own(&heads.queries);
-            multiply_here(target(1, &rows, kv_head), Into::Add, 1.0, scores.transposed(), queries);
-            multiply_here(target(2, &rows, kv_head), Into::Add, 1.0, weights.transposed(), own(gradient));
+            multiply_here(target(1, &rows, kv_head), Onto::Add, 1.0, scores.transposed(), queries);
+            multiply_here(target(2, &rows, kv_head), Onto::Add, 1.0, weights.transposed(), own(gradient));
         }
     }
 }

@@ -6,8 +6,7 @@
 use super::layer::Pass;
 use super::ops::{Exponentiate, Sum};
 use crate::engine::cpu::decoder::norm_rows;
-use crate::engine::cpu::head::HeadWeights;
-use crate::engine::cpu::linear::{Linear, Rows};
+use crate::engine::cpu::linear::Rows;
 use crate::engine::cpu::pool::{self, Pieces};
 use crate::engine::cpu::simd::Backend;
 use crate::engine::sampling::finite_argmax;
@@ -45,7 +44,7 @@ pub struct Judged<T> {
     pub gradient: Vec<f32>,
 }
 
-/// The output head, and its transpose where gradients are wanted.
+/// The output head.
 #[derive(Clone, Copy)]
 pub(super) struct TrainingHead<'a> {
     pub(super) pass: Pass<'a>,
@@ -53,12 +52,6 @@ pub(super) struct TrainingHead<'a> {
 }
 
 impl TrainingHead<'_> {
-    fn linear(&self) -> &Linear {
-        match &*self.pass.model.head {
-            HeadWeights::Whole(linear) | HeadWeights::Part { kept: linear, .. } => linear,
-        }
-    }
-
     /// Judges each output position, and returns the values in their order. With `gradient`, adds to it the gradient with
     /// regard to the residual stream. hidden, gradient: `[T, hidden]`.
     pub(super) fn judge<T: Send>(
@@ -78,7 +71,7 @@ impl TrainingHead<'_> {
             let x = gathered(hidden, some);
             let mut normed = Rows::default();
             norm_rows(weights.backend, &x, &weights.norm, weights.config.rms_norm_eps, &mut normed);
-            let mut logits = self.pass.product(self.linear(), &normed);
+            let mut logits = self.pass.product(self.pass.model.head(), &normed);
             let stride = logits.stride;
             let pieces = Pieces::new(&mut logits.data);
             let out = Pieces::new(&mut values[first..first + some.len()]);
@@ -93,7 +86,7 @@ impl TrainingHead<'_> {
                 }
             });
             if let Some(gradient) = gradient.as_deref_mut() {
-                let d_normed = self.pass.product(&self.pass.model.transposed_head, &logits);
+                let d_normed = self.pass.product(&self.pass.model.transposes().head, &logits);
                 let mut d_x = Rows::default();
                 d_x.resize(some.len(), x.width);
                 self.pass.add_norm_gradients(&x, &weights.norm, &d_normed, &mut d_x);

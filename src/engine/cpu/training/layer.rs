@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::attention::{Attention, Heads};
 use super::batch::Batch;
-use super::matmul::{Into, View, ViewMut, multiply};
+use super::matmul::{View, ViewMut, multiply};
 use super::ops::{GateGradient, add_norm_gradient};
 use super::{Dropout, Gradients, TrainingModel};
 use crate::engine::adapter::Adapter;
@@ -18,6 +18,7 @@ use crate::engine::cpu::linear::{Linear, Rows, SharedInput};
 use crate::engine::cpu::model::Layer;
 use crate::engine::cpu::ops::{GateRow, RmsNorm, turn};
 use crate::engine::cpu::pool::{self, Pieces};
+use crate::engine::cpu::product::Onto;
 
 /// Rows of elementwise work that one thread does before another is asked to help.
 const ROWS_AT_ONCE: usize = 16;
@@ -102,12 +103,12 @@ impl<'a> Pass<'a> {
         let (rank, width) = (lora.rank, x.width);
         let low = &mut low[module as usize];
         low.resize(x.num_rows(), rank);
-        let dropped = self.dropped(index, module, x);
+        let dropped = self.mask(index, module, x.data.len()).map(|mask| masked(x, &mask));
         let x = dropped.as_ref().unwrap_or(x);
         let a = View::dense(&lora.a, rank, width);
-        multiply(ViewMut::of(low), Into::Replace, 1.0, View::of(x), a.transposed());
+        multiply(ViewMut::of(low), Onto::Replace, 1.0, View::of(x), a.transposed());
         let b = View::dense(&lora.b, out.width, rank);
-        multiply(ViewMut::of(&mut out), Into::Add, lora.scale, View::of(low), b.transposed());
+        multiply(ViewMut::of(&mut out), Onto::Add, lora.scale, View::of(low), b.transposed());
         out
     }
 
@@ -116,14 +117,6 @@ impl<'a> Pass<'a> {
         let mut out = Rows::default();
         SharedInput::new().apply(self.model.weights.backend, x, [(linear, None)], [&mut out]);
         out
-    }
-
-    /// The input of a module's adapter with some of its values dropped; nothing where none are.
-    fn dropped(&self, index: usize, module: Module, x: &Rows) -> Option<Rows> {
-        let mask = self.mask(index, module, x.data.len())?;
-        let mut dropped = clone_rows(x);
-        dropped.data.iter_mut().zip(mask).for_each(|(x, factor)| *x *= factor);
-        Some(dropped)
     }
 
     /// What each value is multiplied with: 0, or 1/(1 − p).
@@ -240,7 +233,7 @@ impl<'a> Pass<'a> {
         gradient: &Rows,
         gradients: &mut Gradients,
     ) -> Rows {
-        let mut out = self.product(&self.model.transposed[index][module as usize], gradient);
+        let mut out = self.product(&self.model.transposes().layers[index][module as usize], gradient);
         let place = (index, module);
         let Some(lora) = self.adapter.and_then(|adapter| adapter.layers.get(&place)) else {
             return out;
@@ -250,21 +243,21 @@ impl<'a> Pass<'a> {
         let mut d_low = Rows::default();
         d_low.resize(gradient.num_rows(), rank);
         let b = View::dense(&lora.b, gradient.width, rank);
-        multiply(ViewMut::of(&mut d_low), Into::Replace, scale, View::of(gradient), b);
+        multiply(ViewMut::of(&mut d_low), Onto::Replace, scale, View::of(gradient), b);
         let d_b = ViewMut::dense(&mut sums.b, gradient.width, rank);
-        multiply(d_b, Into::Add, scale, View::of(gradient).transposed(), View::of(low));
+        multiply(d_b, Onto::Add, scale, View::of(gradient).transposed(), View::of(low));
 
         let mask = self.mask(index, module, x.data.len());
-        let dropped = self.dropped(index, module, x);
+        let dropped = mask.as_ref().map(|mask| masked(x, mask));
         let seen = dropped.as_ref().unwrap_or(x);
         let d_a = ViewMut::dense(&mut sums.a, rank, x.width).transposed();
-        multiply(d_a, Into::Add, 1.0, View::of(seen).transposed(), View::of(&d_low));
+        multiply(d_a, Onto::Add, 1.0, View::of(seen).transposed(), View::of(&d_low));
         let a = View::dense(&lora.a, rank, x.width);
         match mask {
-            None => multiply(ViewMut::of(&mut out), Into::Add, 1.0, View::of(&d_low), a),
+            None => multiply(ViewMut::of(&mut out), Onto::Add, 1.0, View::of(&d_low), a),
             Some(mask) => {
                 let mut update = clone_rows(x);
-                multiply(ViewMut::of(&mut update), Into::Replace, 1.0, View::of(&d_low), a);
+                multiply(ViewMut::of(&mut update), Onto::Replace, 1.0, View::of(&d_low), a);
                 update.data.iter_mut().zip(mask).for_each(|(x, factor)| *x *= factor);
                 add_rows(&mut out, &update);
             }
@@ -296,6 +289,13 @@ impl<'a> Pass<'a> {
             }
         });
     }
+}
+
+/// An input with some of its values dropped.
+fn masked(x: &Rows, mask: &[f32]) -> Rows {
+    let mut masked = clone_rows(x);
+    masked.data.iter_mut().zip(mask).for_each(|(x, factor)| *x *= factor);
+    masked
 }
 
 pub(super) fn clone_rows(rows: &Rows) -> Rows {

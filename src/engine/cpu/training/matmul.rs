@@ -7,6 +7,7 @@ use gemm::Parallelism;
 
 use crate::engine::cpu::linear::Rows;
 use crate::engine::cpu::pool;
+use crate::engine::cpu::product::Onto;
 
 /// Rows of a product that are one piece of work. Fixed, so that no sum depends on the number of threads.
 const ROWS_AT_ONCE: usize = 32;
@@ -106,17 +107,8 @@ impl<'a> ViewMut<'a> {
     }
 }
 
-/// What becomes of what was there before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Into {
-    /// The product takes its place.
-    Replace,
-    /// The product is added to it.
-    Add,
-}
-
 /// out = α · left · right, or out += …, on all threads. left: `[m, k]`, right: `[k, n]`, out: `[m, n]`.
-pub(super) fn multiply(out: ViewMut, into: Into, alpha: f32, left: View, right: View) {
+pub(super) fn multiply(out: ViewMut, onto: Onto, alpha: f32, left: View, right: View) {
     pool::for_each_range(out.rows, ROWS_AT_ONCE, |rows| {
         // SAFETY: each row comes once.
         let part = unsafe { out.some_rows(&rows) };
@@ -125,12 +117,12 @@ pub(super) fn multiply(out: ViewMut, into: Into, alpha: f32, left: View, right: 
             rows: rows.len(),
             ..left
         };
-        multiply_here(part, into, alpha, left_part, right);
+        multiply_here(part, onto, alpha, left_part, right);
     });
 }
 
 /// As [`multiply`], on this thread alone.
-pub(super) fn multiply_here(out: ViewMut, into: Into, alpha: f32, left: View, right: View) {
+pub(super) fn multiply_here(out: ViewMut, onto: Onto, alpha: f32, left: View, right: View) {
     let (m, k, n) = (left.rows, left.columns, right.columns);
     assert!(right.rows == k && out.rows == m && out.columns == n, "matrices of a product fit");
     // SAFETY: all three matrices lie in their slices, which their constructors checked.
@@ -142,7 +134,7 @@ pub(super) fn multiply_here(out: ViewMut, into: Into, alpha: f32, left: View, ri
             out.data,
             out.column_stride as isize,
             out.row_stride as isize,
-            into == Into::Add,
+            onto == Onto::Add,
             left.data.as_ptr(),
             left.column_stride as isize,
             left.row_stride as isize,
@@ -172,7 +164,7 @@ mod tests {
         let mut out = vec![1.0; m * n];
         let (left_view, right_view) =
             (View::strided(&left, m, k, 16), View::dense(&right, n, k).transposed());
-        multiply(ViewMut::dense(&mut out, m, n), Into::Add, 2.0, left_view, right_view);
+        multiply(ViewMut::dense(&mut out, m, n), Onto::Add, 2.0, left_view, right_view);
         for i in 0..m {
             for j in 0..n {
                 let product: f32 = (0..k).map(|l| value(i, l) * value(j, l)).sum();
@@ -181,7 +173,7 @@ mod tests {
         }
         let mut turned = vec![f32::NAN; n * m];
         let out_view = ViewMut::dense(&mut turned, n, m).transposed();
-        multiply(out_view, Into::Replace, 2.0, left_view, right_view);
+        multiply(out_view, Onto::Replace, 2.0, left_view, right_view);
         assert!((0..m * n).all(|at| turned[at % n * m + at / n] == out[at] - 1.0));
     }
 }

@@ -19,7 +19,7 @@ mod tests;
 mod transpose;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use batch::{Batch, Sequence};
 pub use head::{DraftRow, Judged, Wanted};
@@ -39,10 +39,17 @@ use transpose::transposed;
 pub struct TrainingModel {
     weights: Arc<Weights>,
     head: Arc<HeadWeights>,
-    /// Wᵀ of each block, in the order of [`Module::ALL`].
-    transposed: Vec<[Linear; 7]>,
-    transposed_head: Linear,
+    /// Made for the first gradient: judging needs none.
+    transposes: OnceLock<Transposes>,
     vocab_size: usize,
+}
+
+/// Transposes of all matrices.
+#[derive(Debug)]
+struct Transposes {
+    /// Wᵀ of each block, in the order of [`Module::ALL`].
+    layers: Vec<[Linear; 7]>,
+    head: Linear,
 }
 
 /// Dropout of the adapter's inputs.
@@ -108,22 +115,34 @@ impl Gradients {
 }
 
 impl TrainingModel {
-    /// Transposes a model's weights; `vocab_size` logits count, where its head has rows of padding.
+    /// Takes a model; its first `vocab_size` logits count, where its head has rows of padding.
     ///
     /// # Panics
     /// If the model's head has a part of its rows alone.
     pub fn new(model: &CpuModel, vocab_size: usize) -> Self {
-        let HeadWeights::Whole(head) = &*model.head else {
-            panic!("an adapter is trained with the whole head");
-        };
-        let layers = model.weights.layers.iter();
+        assert!(matches!(*model.head, HeadWeights::Whole(_)), "an adapter is trained with the whole head");
         Self {
-            transposed: layers.map(|layer| Module::ALL.map(|m| transposed(layer.linear(m)))).collect(),
-            transposed_head: transposed(head),
+            transposes: OnceLock::new(),
             vocab_size: vocab_size.min(model.weights.config.vocab_size),
             weights: Arc::clone(&model.weights),
             head: Arc::clone(&model.head),
         }
+    }
+
+    fn head(&self) -> &Linear {
+        match &*self.head {
+            HeadWeights::Whole(linear) | HeadWeights::Part { kept: linear, .. } => linear,
+        }
+    }
+
+    fn transposes(&self) -> &Transposes {
+        self.transposes.get_or_init(|| {
+            let layers = self.weights.layers.iter();
+            Transposes {
+                layers: layers.map(|layer| Module::ALL.map(|m| transposed(layer.linear(m)))).collect(),
+                head: transposed(self.head()),
+            }
+        })
     }
 
     /// The model's shape.

@@ -48,15 +48,17 @@ fn gradients(model: &TrainingModel, adapter: &Adapter) -> Gradients {
 fn rounded_transposes_turn_a_gradient_by_little() {
     let model = model();
     let rounded = TrainingModel::new(&model, usize::MAX);
-    let mut exact = TrainingModel::new(&model, usize::MAX);
+    let exact = TrainingModel::new(&model, usize::MAX);
     let as_floats = |linear: &Linear| Linear {
         tiles: Arc::new(transposed_as(&linear.tiles, GgmlDType::F32)),
         bias: None,
     };
-    exact.transposed =
-        model.weights.layers.iter().map(|l| Module::ALL.map(|m| as_floats(l.linear(m)))).collect();
-    let HeadWeights::Whole(head) = &*model.head else { unreachable!() };
-    exact.transposed_head = as_floats(head);
+    let layers = model.weights.layers.iter();
+    let transposes = Transposes {
+        layers: layers.map(|layer| Module::ALL.map(|m| as_floats(layer.linear(m)))).collect(),
+        head: as_floats(exact.head()),
+    };
+    exact.transposes.set(transposes).unwrap();
 
     let adapter = adapter(model.config());
     let (rounded, exact) = (gradients(&rounded, &adapter), gradients(&exact, &adapter));
