@@ -2,7 +2,8 @@
 --
 -- :run_id  the run
 --
--- The view draft_evaluations for one run, the draft as it is first: its checkpoint_id is NULL.
+-- The view draft_evaluations for one run, the draft as it is first: its checkpoint_id is NULL. Beside its pooled
+-- acceptance_rate, over all tokens: avg_acceptance_rate, the mean over prompts, as a bench has it.
 SELECT
     v.run_id,
     v.checkpoint_id,
@@ -15,6 +16,11 @@ SELECT
     v.num_positions,
     v.expected_acceptance,
     v.top1_agreement,
+    (
+        SELECT avg(1.0 * pe.num_accepted / nullif(pe.num_drafted, 0))
+        FROM prompt_evaluations AS pe
+        WHERE pe.run_id = v.run_id AND pe.checkpoint_id IS v.checkpoint_id
+    ) AS avg_acceptance_rate,
     v.acceptance_rate,
     v.mean_acceptance_length
 FROM draft_evaluations AS v

@@ -22,7 +22,7 @@ fn streamed_text_is_the_targets_with_and_without_a_draft() {
     let prompt = "What is rain?";
     let outcome = workspace.run(&["generate", prompt, "-m", "48"]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    for part in ["tokens/s, acceptance ", "tokens a round", "note: no model is named"] {
+    for part in ["tokens/s, acceptance ", "mean acceptance length ", "note: no model is named"] {
         assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
     }
     let alone = workspace.run(&["generate", prompt, "-m", "48", "--no-draft"]);

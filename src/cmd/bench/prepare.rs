@@ -76,7 +76,12 @@ fn fresh(asked: Asked, context: &Context) -> anyhow::Result<Job> {
         warn_of_leakage(adapter.as_ref(), "this adapter", &prompts, store.as_deref(), context)?;
     }
     if adapter.is_none() && spec.modes.contains(&Mode::SpecLora) {
-        leave_out_spec_lora(&mut settings, &spec, context);
+        let has_adapters = match (&database.store(), &models.draft) {
+            (Some(store), Some(draft)) => store.alias("latest", Some(&draft.info.sha256))?.is_some(),
+            _ => false,
+        };
+        let reason = if has_adapters { NONE_IS_BEST } else { NONE_IS_TRAINED };
+        leave_out_spec_lora(&mut settings, &spec, reason, context);
     }
     decide_threads(&mut settings, &spec);
     let store = database.store();
@@ -322,13 +327,29 @@ pub(in crate::cmd) fn draft_vocabulary(
     Ok(vocabulary::choose(tokenizer, vocab_size, &counts, size))
 }
 
+/// Why there is no adapter to measure, and what to do.
+struct NoAdapter {
+    reason: &'static str,
+    mend: &'static str,
+}
+
+const NONE_IS_TRAINED: NoAdapter =
+    NoAdapter { reason: "no adapter has been trained yet", mend: "speclora collect, then speclora train" };
+const NONE_IS_BEST: NoAdapter = NoAdapter {
+    reason: "best names no adapter of this draft",
+    mend: "--adapter latest takes the newest; speclora adapters list shows all",
+};
+
 /// Goes on without the mode that needs an adapter.
-fn leave_out_spec_lora(settings: &mut [Setting], spec: &Spec, context: &Context) {
-    let note =
-        "no adapter has been trained yet: spec_lora is left out (speclora collect, then speclora train)";
-    context.ui.note(note);
+fn leave_out_spec_lora(
+    settings: &mut [Setting],
+    spec: &Spec,
+    NoAdapter { reason, mend }: NoAdapter,
+    context: &Context,
+) {
+    context.ui.note(format!("{reason}: spec_lora is left out ({mend})"));
     let modes: Vec<Mode> = spec.modes.iter().copied().filter(|&mode| mode != Mode::SpecLora).collect();
-    decide(settings, "modes", serde_json::json!(modes), "no adapter has been trained");
+    decide(settings, "modes", serde_json::json!(modes), reason);
 }
 
 /// Decides a setting that no layer could.

@@ -80,7 +80,7 @@ pub(in crate::cmd) fn labelled(counters: &Map<String, Json>) -> Vec<(&'static st
             ),
         ),
         ("Tokens", whole("total_tokens").to_string()),
-        ("Acceptance", percent("acceptance_rate", 1)),
+        ("Acceptance", format!("{}, over all tokens", percent("acceptance_rate", 1))),
         (
             "Failures",
             format!(

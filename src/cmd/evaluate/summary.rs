@@ -13,12 +13,13 @@ use crate::report::{Format, Style};
 use crate::stats::{self, Interval, Share};
 use crate::store::{Rows, Store, Value};
 
-const SHOWN: [Shown; 7] = [
+const SHOWN: [Shown; 8] = [
     ("draft", "Draft", View::Text),
-    ("acceptance_rate", "Acceptance", View::Real(Style::Percent(1))),
-    ("mean_acceptance_length", "Tokens a round", View::Real(Style::Decimals(2))),
     ("expected_acceptance", "Expected acceptance", View::Real(Style::Percent(1))),
-    ("top1_agreement", "Top-1 agreement", View::Real(Style::Percent(1))),
+    ("top1_agreement", "Top-1", View::Real(Style::Percent(1))),
+    ("avg_acceptance_rate", "Avg Acceptance", View::Real(Style::Percent(1))),
+    ("acceptance_rate", "Pooled", View::Real(Style::Percent(1))),
+    ("mean_acceptance_length", "τ", View::Real(Style::Decimals(2))),
     ("num_prompts", "Prompts", View::Integer),
     ("num_positions", "Positions", View::Integer),
 ];
@@ -40,6 +41,9 @@ pub(super) fn print(store: &Store, run: RunId, context: &Context) -> anyhow::Res
         format @ (Format::Table | Format::Md) => {
             let incomplete = Facts::read(store, run)?.incomplete();
             let above = incomplete.map(|line| format!("{line}\n")).unwrap_or_default();
+            if drafts.rows.is_empty() {
+                return Ok(context.ui.data(&above)?);
+            }
             let drafts = with_names(drafts);
             let table = chosen_grid(&drafts, &SHOWN).render(format);
             let lines: Vec<String> = (objects(&drafts).iter().zip(&gains))
@@ -156,7 +160,7 @@ impl Gain {
             false => String::new(),
         };
         format!(
-            "{name} over the plain draft: acceptance {}, expected acceptance {}; \
+            "{name} over the plain draft: pooled acceptance {}, expected acceptance {}; \
              {num_better} prompts better, {num_same} the same, {num_worse} worse{few}",
             points(acceptance),
             points(expected),
@@ -238,7 +242,7 @@ mod tests {
         assert!((difference.unwrap() - 0.14).abs() < 1e-12 && interval.is_some());
         let line = gain.line("adapter 3");
         assert!(
-            line.starts_with("adapter 3 over the plain draft: acceptance +14.0 points (95 % interval "),
+            line.starts_with("adapter 3 over the plain draft: pooled acceptance +14.0 points (95 % interval "),
             "{line}"
         );
         assert!(line.ends_with("3 prompts better, 1 the same, 1 worse"), "{line}");
@@ -250,7 +254,7 @@ mod tests {
         let gain = Gain::of(&[(&plain, &adapted)]);
         assert_eq!(
             gain.line("adapter 1"),
-            "adapter 1 over the plain draft: acceptance +20.0 points, expected acceptance +25.0 points; \
+            "adapter 1 over the plain draft: pooled acceptance +20.0 points, expected acceptance +25.0 points; \
              1 prompts better, 0 the same, 0 worse; fewer than 6 prompts have no interval"
         );
         let rows = Rows { columns: vec![], rows: vec![vec![], vec![]] };

@@ -27,7 +27,8 @@ pub struct TrainArgs {
     /// Learns only from the examples of this run; may be given more than once [default: every run that collected]
     #[arg(long = "collected", value_name = "RUN", help_heading = "Examples")]
     pub(super) collected: Vec<String>,
-    /// Acceptance rate, as first collected, from which on an example is only replayed [default: 0.7]
+    /// Acceptance rate, as first collected, from which on an example is only replayed; where every one is, all are learned
+    /// [default: 0.7]
     #[arg(long, value_name = "RATE", help_heading = "Examples", allow_negative_numbers = true)]
     pub(super) acceptance_threshold: Option<String>,
     /// Share of an epoch's examples that are replayed [default: 0.25]

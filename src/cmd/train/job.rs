@@ -63,6 +63,13 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished>
         learned.len() - num_train,
         held_out.len(),
     ));
+    if num_train < learned.len() - num_train {
+        context.ui.note(format!(
+            "the draft matches most examples already (acceptance of {} or more), so that these are only replayed \
+             (--acceptance-threshold 1 learns from all)",
+            spec.acceptance_threshold
+        ));
+    }
     let mut recording = Recording {
         store: &mut store,
         run,

@@ -12,7 +12,7 @@ use crate::cmd::bench::prepare::{
     ModelPaths, command_line, decide, decide_threads, note_builtin_pair, parse_tags, run_models,
 };
 use crate::cmd::bench::resume::{check_kind, models_of_run, note_ignored};
-use crate::cmd::context::{Context, FileHashes, backend, select_run};
+use crate::cmd::context::{Context, FileHashes, backend, select_run, setting_mut};
 use crate::config::{Overrides, Spec, is_read_by};
 use crate::engine;
 use crate::engine::adapter::Adapter;
@@ -21,7 +21,7 @@ use crate::engine::pair::Identified;
 use crate::environment;
 use crate::hash::sha256_hex;
 use crate::record::{
-    ExampleId, ExampleSummary, NewRun, Prompt, PromptSource, Purpose, RunId, RunKind, Setting,
+    ExampleId, ExampleSummary, NewRun, Origin, Prompt, PromptSource, Purpose, RunId, RunKind, Setting,
 };
 use crate::store::{ExampleFilter, Store};
 use crate::train::dataset::Example;
@@ -167,9 +167,14 @@ fn decide_shape(settings: &mut [Setting], adapter: &Adapter, alpha: f64) -> anyh
         .filter(|module| adapter.layers.keys().any(|(_, used)| used == module))
         .map(Module::name)
         .collect();
-    decide(settings, "rank", rank.into(), "--from");
-    decide(settings, "alpha", alpha.into(), "--from");
-    decide(settings, "target_modules", serde_json::json!(modules), "--from");
+    for (key, value) in [
+        ("rank", rank.into()),
+        ("alpha", alpha.into()),
+        ("target_modules", serde_json::json!(modules)),
+    ] {
+        decide(settings, key, value, "--from");
+        setting_mut(settings, key).origin = Origin::Flag;
+    }
     Ok(())
 }
 

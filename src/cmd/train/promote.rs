@@ -1,5 +1,6 @@
 //! Which of a run's checkpoints get names: `final` its last, and `best` its best, if that is better than the present one.
 
+use std::fmt;
 use std::sync::atomic::AtomicBool;
 
 use super::job::check_cancelled;
@@ -23,69 +24,125 @@ pub(super) struct Held<'a> {
 
 /// Names a run's checkpoints, and says what became of `best`.
 pub(super) fn name_checkpoints(store: &mut Store, held: &Held, context: &Context) -> anyhow::Result<()> {
-    let run = held.run;
-    let checkpoints = store.train_checkpoints(run)?;
+    let checkpoints = store.train_checkpoints(held.run)?;
     let Some(&(_, last)) = checkpoints.last() else {
         return Ok(());
     };
     store.set_alias("final", last)?;
-    let evaluations = store.train_evaluations(run)?;
-    let candidates = evaluations.iter().filter_map(|figures| {
-        let (_, id) = checkpoints.iter().find(|(step, _)| *step == figures.step)?;
-        Some((figures, *id))
-    });
-    let best = candidates.max_by(|(a, _), (b, _)| {
-        a.expected_acceptance.total_cmp(&b.expected_acceptance).then(b.step.cmp(&a.step))
-    });
-    let Some((figures, candidate)) = best else {
+    let Some(candidate) = candidate(store, held.run, &checkpoints)? else {
         context
             .ui
             .note(format!("without held-out examples best stays as it is (final is checkpoint {last})"));
         return Ok(());
     };
-    let step = figures.step;
-    if store.alias("best", Some(&held.draft.info.sha256))? == Some(candidate) {
-        context.ui.note(format!("best stays checkpoint {candidate}: this run came to the same adapter"));
+    if store.alias("best", Some(&held.draft.info.sha256))? == Some(candidate.id) {
+        let id = candidate.id;
+        context.ui.note(format!("best stays checkpoint {id}: this run came to the same adapter"));
         return Ok(());
     }
-    let reached: Vec<OutputEvaluation> =
-        store.example_evaluations(run, step)?.into_iter().map(|(_, evaluation)| evaluation).collect();
-    let present = present_best(store, held)?;
-    let (before, name) = match &present {
-        Some((id, adapter)) => {
-            (judged(store, held, Some(adapter), context)?, format!("best so far, checkpoint {id}"))
-        }
-        None => (judged(store, held, None, context)?, "plain draft".to_owned()),
+    let rivals = rivals(store, held, context)?;
+    let verdicts: Vec<(Rival, Verdict)> = rivals
+        .into_iter()
+        .map(|(rival, before)| (rival, verdict(&before, &candidate.evaluations)))
+        .collect();
+    let is_best = verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Better(_)));
+    if is_best {
+        store.set_alias("best", candidate.id)?;
+    }
+    say(&candidate, &verdicts, context);
+    Ok(())
+}
+
+/// The checkpoint of a run that does best on its held-out examples.
+struct Candidate {
+    id: CheckpointId,
+    step: u32,
+    evaluations: Vec<OutputEvaluation>,
+}
+
+fn candidate(
+    store: &Store,
+    run: RunId,
+    checkpoints: &[(u32, CheckpointId)],
+) -> anyhow::Result<Option<Candidate>> {
+    let evaluations = store.train_evaluations(run)?;
+    let with_checkpoint = evaluations.iter().filter_map(|figures| {
+        let (_, id) = checkpoints.iter().find(|(step, _)| *step == figures.step)?;
+        Some((figures, *id))
+    });
+    let best = with_checkpoint.max_by(|(a, _), (b, _)| {
+        a.expected_acceptance.total_cmp(&b.expected_acceptance).then(b.step.cmp(&a.step))
+    });
+    let Some((figures, id)) = best else {
+        return Ok(None);
     };
-    let verdict = verdict(&before, &reached);
-    let gain = |Interval { estimate, low, high }: Interval| {
+    let evaluations = store.example_evaluations(run, figures.step)?;
+    let evaluations = evaluations.into_iter().map(|(_, evaluation)| evaluation).collect();
+    Ok(Some(Candidate { id, step: figures.step, evaluations }))
+}
+
+/// What a checkpoint has to be better than.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rival {
+    PlainDraft,
+    PresentBest(CheckpointId),
+}
+
+impl fmt::Display for Rival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PlainDraft => f.write_str("plain draft"),
+            Self::PresentBest(id) => write!(f, "best so far, checkpoint {id}"),
+        }
+    }
+}
+
+/// The present best, if there is one, and the plain draft: a name that was given by hand may stand for an adapter that is
+/// worse than none.
+fn rivals(
+    store: &mut Store,
+    held: &Held,
+    context: &Context,
+) -> anyhow::Result<Vec<(Rival, Vec<OutputEvaluation>)>> {
+    let mut rivals = Vec::new();
+    if let Some((id, adapter)) = present_best(store, held)? {
+        rivals.push((Rival::PresentBest(id), judged(store, held, Some(&adapter), context)?));
+    }
+    rivals.push((Rival::PlainDraft, judged(store, held, None, context)?));
+    Ok(rivals)
+}
+
+/// Says what became of `best`: the gain over the first rival where there is no obstacle, else over the one in the way.
+fn say(candidate: &Candidate, verdicts: &[(Rival, Verdict)], context: &Context) {
+    let Candidate { id, step, evaluations } = candidate;
+    let is_best_named = verdicts.iter().any(|(rival, _)| *rival != Rival::PlainDraft);
+    let stays = if is_best_named { "best stays as it is" } else { "best names no adapter of this draft yet" };
+    let gain = |rival: &Rival, Interval { estimate, low, high }: &Interval| {
         format!(
-            "{:+.1} points of expected acceptance over the {name} on {} held-out examples (95 % interval {:+.1} to {:+.1})",
+            "{:+.1} points of expected acceptance over the {rival} on {} held-out examples (95 % interval {:+.1} to {:+.1})",
             100.0 * estimate,
-            reached.len(),
+            evaluations.len(),
             100.0 * low,
             100.0 * high
         )
     };
-    match verdict {
-        Verdict::Better(interval) => {
-            store.set_alias("best", candidate)?;
-            context
-                .ui
-                .status(format!("best is now checkpoint {candidate} (step {step}): {}", gain(interval)));
-        }
-        Verdict::NotShown(interval) => context.ui.note(format!(
-            "best stays as it is, since checkpoint {candidate} (step {step}) is not shown to be better: {}",
-            gain(interval)
+    let obstacle = verdicts.iter().find(|(_, verdict)| !matches!(verdict, Verdict::Better(_)));
+    match obstacle.or(verdicts.first()) {
+        Some((rival, Verdict::Better(interval))) => context
+            .ui
+            .status(format!("best is now checkpoint {id} (step {step}): {}", gain(rival, interval))),
+        Some((rival, Verdict::NotShown(interval))) => context.ui.note(format!(
+            "{stays}, since checkpoint {id} (step {step}) is not shown to be better: {}",
+            gain(rival, interval)
         )),
-        Verdict::TooFew => context.ui.note(format!(
-            "best stays as it is: {} held-out examples are too few to tell, {} are needed \
-             (speclora adapters alias best {candidate} decides it by hand)",
-            reached.len(),
+        Some((_, Verdict::TooFew)) => context.ui.note(format!(
+            "{stays}: {} held-out examples are too few to tell, {} are needed (speclora adapters alias best {id} \
+             decides it by hand)",
+            evaluations.len(),
             stats::MIN_OBSERVATIONS
         )),
+        None => {}
     }
-    Ok(())
 }
 
 /// The adapter that `best` names of this draft.

@@ -15,7 +15,7 @@ pub(in crate::cmd) const EVALUATIONS: [Shown; 8] = [
     ("loss", "Held-out loss", View::Real(Style::Decimals(3))),
     ("expected_acceptance", "Expected acceptance", View::Real(Style::Percent(1))),
     ("top1_agreement", "Top-1", View::Real(Style::Percent(1))),
-    ("acceptance_rate", "Greedy acceptance", View::Real(Style::Percent(1))),
+    ("acceptance_rate", "Pooled", View::Real(Style::Percent(1))),
     ("mean_acceptance_length", "τ", View::Real(Style::Decimals(2))),
     ("checkpoint_id", "Checkpoint", View::Integer),
     ("aliases", "Aliases", View::Text),
