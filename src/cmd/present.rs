@@ -9,8 +9,8 @@ use crate::compare::{PairedFigure, PairedGains, PromptAverages, paired_gains};
 use crate::config::Spec;
 use crate::record::{Role, RunId};
 use crate::report::{
-    BenchExport, Cell, Column, Format, Grid, Metadata, ModeFigures, ModeSummary, PairedSummary, PromptFigures,
-    Style, comparison_lines, labelled_lines, paired_lines,
+    BenchExport, Cell, Column, Format, Grid, Metadata, ModeFigures, ModeSummary, PairedSummary,
+    PromptFigures, Style, comparison_lines, labelled_lines, paired_lines,
 };
 use crate::store::{Hex, ModeMetrics, Rows, Store, Value};
 

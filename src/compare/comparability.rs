@@ -94,7 +94,10 @@ pub fn differences(runs: &[&Run]) -> Vec<Difference> {
     let facts: Vec<HashMap<&str, &Json>> = runs.iter().map(|run| facts_by_key(run)).collect();
     let of_fact = |key: &String| Difference {
         key: key.clone(),
-        values: facts.iter().map(|f| f.get(key.as_str()).map_or(Json::Null, |value| (*value).clone())).collect(),
+        values: facts
+            .iter()
+            .map(|f| f.get(key.as_str()).map_or(Json::Null, |value| (*value).clone()))
+            .collect(),
     };
     let mut fact_keys: Vec<&String> = vec![];
     for (key, _) in runs.iter().flat_map(|run| &run.facts) {
@@ -103,7 +106,8 @@ pub fn differences(runs: &[&Run]) -> Vec<Difference> {
         }
     }
     let all = settings.map(of_setting).chain(fact_keys.into_iter().map(of_fact));
-    all.filter(|difference| difference.values.iter().any(|value| !is_same(value, &difference.values[0]))).collect()
+    all.filter(|difference| difference.values.iter().any(|value| !is_same(value, &difference.values[0])))
+        .collect()
 }
 
 fn facts_by_key(run: &Run) -> HashMap<&str, &Json> {

@@ -227,6 +227,7 @@ fn equal_outputs(opponents: &Opponents<'_>) -> Option<(usize, usize)> {
         keyed.filter_map(|(key, place)| Some((key, by_prompt.remove(&place)?))).collect()
     };
     let (first, second) = (outputs(baseline, baseline_mode), outputs(other, other_mode));
-    let both: Vec<bool> = first.iter().filter_map(|(key, outputs)| Some(second.get(key)? == outputs)).collect();
+    let both: Vec<bool> =
+        first.iter().filter_map(|(key, outputs)| Some(second.get(key)? == outputs)).collect();
     (!both.is_empty()).then(|| (both.iter().filter(|is_equal| **is_equal).count(), both.len()))
 }

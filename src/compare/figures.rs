@@ -58,7 +58,8 @@ fn figure(metric: Metric, generations: &[&Generation]) -> Option<Share> {
         Metric::TimeToLastToken => of(|g| g.time_to_last_token),
         Metric::AcceptanceRate => of(|g| g.acceptance_rate),
         Metric::MeanAcceptanceLength => {
-            let sum = |value: fn(&Generation) -> Option<f64>| generations.iter().filter_map(|g| value(g)).sum();
+            let sum =
+                |value: fn(&Generation) -> Option<f64>| generations.iter().filter_map(|g| value(g)).sum();
             let share = Share { part: sum(|g| g.num_emitted), whole: sum(|g| g.num_rounds) };
             (share.whole > 0.0).then_some(share)
         }

@@ -113,7 +113,11 @@ impl fmt::Display for GateResult {
             format!("95 % interval {:+.1} to {:+.1}", 100.0 * interval.low, 100.0 * interval.high)
         });
         let outcome = self.outcome.as_str();
-        write!(f, "gate '{}' {outcome}: {} of {} changed by {change} ({interval})", self.gate, self.metric, self.side)
+        write!(
+            f,
+            "gate '{}' {outcome}: {} of {} changed by {change} ({interval})",
+            self.gate, self.metric, self.side
+        )
     }
 }
 
@@ -144,7 +148,9 @@ impl FromStr for Gate {
         let change: f64 = number.parse().ok().filter(|number: &f64| number.is_finite()).ok_or_else(shape)?;
         if unit != metric.change() {
             let (sign, wanted) = (&rest[..1], metric.change().unit());
-            return Err(format!("changes of {metric} are in {wanted}: write {metric}{sign}{number}{wanted}, got \"{text}\""));
+            return Err(format!(
+                "changes of {metric} are in {wanted}: write {metric}{sign}{number}{wanted}, got \"{text}\""
+            ));
         }
         Ok(Self { text: text.trim().to_owned(), mode, metric, fails, threshold: change / 100.0 })
     }

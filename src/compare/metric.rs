@@ -151,7 +151,10 @@ mod tests {
             assert_eq!(metric.as_str().parse(), Ok(metric));
         }
         let message = "tok/s".parse::<Metric>().unwrap_err();
-        assert!(message.starts_with("metric must be one of tokens_per_second, ") && message.ends_with("got \"tok/s\""));
+        assert!(
+            message.starts_with("metric must be one of tokens_per_second, ")
+                && message.ends_with("got \"tok/s\"")
+        );
     }
 
     #[test]

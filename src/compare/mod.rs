@@ -20,7 +20,7 @@ mod pairing;
 mod rows;
 mod run;
 #[cfg(test)]
-mod sample;
+pub mod sample;
 mod sides;
 mod within;
 
@@ -30,7 +30,10 @@ pub use gate::{Gate, GateOutcome, GateResult};
 pub use metric::{Change, Metric};
 pub use noise::NoiseFloor;
 pub use order::{ExecutionOrder, execution_order};
-pub use rows::{MetricRow, Verdict};
+pub use rows::MetricRow;
 pub use run::{Generation, Leakage, Model, Position, Prompt, Run};
-pub use sides::{Side, SideError, SideName};
+pub use sides::Side;
 pub use within::{PairedFigure, PairedGains, PromptAverages, paired_gains};
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,10 @@ pub fn execution_order(run: &Run) -> ExecutionOrder {
     if num_torn * 10 > num_turns.len() || num_torn == num_turns.len() {
         return ExecutionOrder::ModeAfterMode;
     }
-    let orders: HashSet<Vec<Mode>> =
-        turns.iter().filter(|turn| turn.len() == modes.len()).map(|turn| turn.iter().map(|g| g.mode).collect()).collect();
+    let orders: HashSet<Vec<Mode>> = turns
+        .iter()
+        .filter(|turn| turn.len() == modes.len())
+        .map(|turn| turn.iter().map(|g| g.mode).collect())
+        .collect();
     if orders.len() > 1 { ExecutionOrder::Shuffled } else { ExecutionOrder::Interleaved }
 }

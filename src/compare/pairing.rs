@@ -54,9 +54,11 @@ pub fn paired(baseline: (&Run, Mode), other: (&Run, Mode)) -> Vec<PairedPrompt> 
 /// The pairs of each metric that a side has.
 pub fn metric_pairs(prompts: &[PairedPrompt]) -> Vec<Pairs> {
     let is_there = |metric: &Metric| {
-        let has = |figures: &Option<Figures>| figures.is_some_and(|figures| figures[*metric as usize].is_some());
+        let has =
+            |figures: &Option<Figures>| figures.is_some_and(|figures| figures[*metric as usize].is_some());
         prompts.iter().any(|prompt| has(&prompt.baseline) || has(&prompt.other))
     };
-    let of = |metric| Pairs { metric, pairs: prompts.iter().filter_map(|prompt| prompt.of(metric)).collect() };
+    let of =
+        |metric| Pairs { metric, pairs: prompts.iter().filter_map(|prompt| prompt.of(metric)).collect() };
     Metric::ALL.into_iter().filter(is_there).map(of).collect()
 }

@@ -50,7 +50,9 @@ pub enum SideError {
     )]
     Evaluation(RunId),
     /// Nothing was measured.
-    #[error("run {run} has no generation with a result ({state}, {num_failed} failed; speclora runs show {run})")]
+    #[error(
+        "run {run} has no generation with a result ({state}, {num_failed} failed; speclora runs show {run})"
+    )]
     Empty {
         /// The run.
         run: RunId,
@@ -105,9 +107,7 @@ pub fn opponents<'a>(baseline: Side<'a>, other: Side<'a>) -> Result<Vec<Opponent
     check(baseline.run)?;
     check(other.run)?;
     match (baseline.mode, other.mode) {
-        (None, None) if is_one_run => {
-            Err(SideError::Twice(format!("run {}", other.run.id), other.run.id))
-        }
+        (None, None) if is_one_run => Err(SideError::Twice(format!("run {}", other.run.id), other.run.id)),
         (None, None) => {
             let modes = shared_modes(baseline.run, other.run)?;
             Ok(modes.into_iter().map(|mode| against(mode, mode)).collect())

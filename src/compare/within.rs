@@ -120,7 +120,8 @@ mod tests {
     fn seed_gains_what_it_printed_and_intervals_hold_it() {
         let [base, lora] = paired_gains(&seed(8))[..] else { panic!("two modes speculate") };
         assert_eq!((base.mode, lora.mode), (Mode::SpecBase, Mode::SpecLora));
-        let digits = |figure: PairedFigure, decimals: usize| format!("{:.decimals$}", figure.estimate.unwrap());
+        let digits =
+            |figure: PairedFigure, decimals: usize| format!("{:.decimals$}", figure.estimate.unwrap());
         assert_eq!([digits(base.speedup, 2), digits(lora.speedup, 2)], ["1.38", "1.59"]);
         assert_eq!(digits(lora.tokens_per_second_gain, 3), "0.152");
         assert_eq!(digits(lora.acceptance_rate_gain, 3), "0.139");

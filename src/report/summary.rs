@@ -168,8 +168,7 @@ fn paired_improvement(paired: &PairedSummary) -> Option<String> {
     .collect();
     let few = if speed_interval.is_none() { ": too few for an interval" } else { "" };
     let prompts = prompts(paired.num_gain_prompts);
-    (!gains.is_empty())
-        .then(|| format!("LoRA improvement by prompt: {}, {prompts}{few}", gains.join(", ")))
+    (!gains.is_empty()).then(|| format!("LoRA improvement by prompt: {}, {prompts}{few}", gains.join(", ")))
 }
 
 fn prompts(count: i64) -> String {

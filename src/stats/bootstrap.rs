@@ -9,6 +9,9 @@ use super::sample::{Sample, Terms, add};
 const NUM_RESAMPLES: usize = 10_000;
 /// Fewer observations than this say nothing of how they spread.
 pub const MIN_OBSERVATIONS: usize = 6;
+/// Resamples that are drawn together, so that a sample's observations stay near while it goes through them.
+const BLOCK: usize = 50;
+const _: () = assert!(NUM_RESAMPLES.is_multiple_of(BLOCK));
 /// Sums that grow side by side, since each addition waits for the one before it.
 const LANES: usize = 4;
 
@@ -54,15 +57,16 @@ pub fn intervals(samples: &[Sample]) -> Vec<Option<Interval>> {
 /// The statistics of every resample, sample by sample; all samples have `size` observations.
 fn resampled(samples: &[&Sample], size: usize) -> Vec<Vec<f64>> {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut drawn = vec![0; size];
+    let mut drawn = vec![0; BLOCK * size];
     let mut statistics = vec![Vec::with_capacity(NUM_RESAMPLES); samples.len()];
-    for _ in 0..NUM_RESAMPLES {
+    for _ in 0..NUM_RESAMPLES / BLOCK {
         // The high half of a product: every observation is as likely as another to one part in 2³² / size.
         drawn
             .iter_mut()
             .for_each(|index| *index = ((u64::from(rng.next_u32()) * size as u64) >> 32) as usize);
         for (sample, statistics) in samples.iter().zip(&mut statistics) {
-            statistics.extend(sample.of_sums(sums(&sample.terms, &drawn)));
+            let resamples = drawn.chunks_exact(size);
+            statistics.extend(resamples.filter_map(|drawn| sample.of_sums(sums(&sample.terms, drawn))));
         }
     }
     statistics

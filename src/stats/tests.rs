@@ -19,7 +19,9 @@ fn interval_is_about_two_standard_errors_wide() {
     let Interval { estimate, low, high } = bootstrap_ratio(&shares(&parts)).unwrap();
     // The mean is 0.45; the standard deviation 0.2872 over √100.
     assert!((estimate - 0.45).abs() < 1e-12);
-    assert!((low - (0.45 - 1.96 * 0.028_72)).abs() < 0.004 && (high - (0.45 + 1.96 * 0.028_72)).abs() < 0.004);
+    assert!(
+        (low - (0.45 - 1.96 * 0.028_72)).abs() < 0.004 && (high - (0.45 + 1.96 * 0.028_72)).abs() < 0.004
+    );
 }
 
 #[test]
@@ -161,8 +163,12 @@ fn percentile_agrees_with_numpy() {
 #[test]
 fn bootstrap_agrees_with_scipy_but_for_the_draws() {
     for case in reference("bootstrap") {
-        let pairs: Vec<(f64, f64)> =
-            case["pairs"].as_array().unwrap().iter().map(|pair| (number(&pair[0]), number(&pair[1]))).collect();
+        let pairs: Vec<(f64, f64)> = case["pairs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|pair| (number(&pair[0]), number(&pair[1])))
+            .collect();
         let sample = match case["statistic"].as_str().unwrap() {
             "mean_change" => Sample::mean_change(&pairs),
             "mean_difference" => Sample::mean_difference(&pairs),

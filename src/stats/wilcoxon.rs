@@ -11,8 +11,7 @@ const MAX_EXACT: usize = 50;
 /// most 50 differences without ties and zeros, else normal, with correction for ties and without one for continuity: what
 /// `scipy.stats.wilcoxon` gives with `method="exact"` and `method="approx"`.
 pub fn signed_rank_p(differences: &[f64]) -> Option<f64> {
-    let mut nonzero: Vec<f64> =
-        differences.iter().copied().filter(|difference| *difference != 0.0).collect();
+    let mut nonzero: Vec<f64> = differences.iter().copied().filter(|difference| *difference != 0.0).collect();
     if nonzero.is_empty() {
         return None;
     }

@@ -11,7 +11,6 @@ use crate::compare::{
     Comparison, Gate, GateOutcome, GateResult, Run, Side, compare, differences, incomparable,
 };
 use crate::report::{ComparisonReport, Format};
-use crate::store::Store;
 use read::Reader;
 use select::Selected;
 
@@ -73,20 +72,14 @@ pub(crate) fn run(args: &CompareArgs, context: &Context) -> anyhow::Result<()> {
     if args.sql {
         return Ok(context.ui.data(&reader.script())?);
     }
-    let sides: Vec<Side<'_>> = (selected.iter())
-        .map(|side| Side { run: find(&runs, side), mode: side.mode })
-        .collect();
+    let sides: Vec<Side<'_>> =
+        (selected.iter()).map(|side| Side { run: find(&runs, side), mode: side.mode }).collect();
     let comparison = compare(&sides).map_err(|problem| NotComparable(problem.to_string()))?;
     let ignored = check_comparable(&runs, &comparison, args.force)?;
     let runs: Vec<&Run> = runs.iter().collect();
     let gates = judged(&args.fail_if, &comparison)?;
-    let report = ComparisonReport {
-        differences: differences(&runs),
-        runs,
-        comparison: &comparison,
-        ignored,
-        gates,
-    };
+    let report =
+        ComparisonReport { differences: differences(&runs), runs, comparison: &comparison, ignored, gates };
     // A gate decides, also where nobody reads the table to its end.
     match print(&report, context) {
         Err(error) if is_closed_pipe(&error) => {}
@@ -116,7 +109,9 @@ fn check_comparable(runs: &[Run], comparison: &Comparison, is_forced: bool) -> a
     let reasons: Vec<String> = others.iter().flat_map(|run| incomparable(baseline, run)).collect();
     if !reasons.is_empty() && !is_forced {
         let reasons = reasons.join("; ");
-        return Err(NotComparable(format!("not comparable: {reasons} (--force compares all the same)")).into());
+        return Err(
+            NotComparable(format!("not comparable: {reasons} (--force compares all the same)")).into()
+        );
     }
     if let Some(contrast) = comparison.contrasts.iter().find(|contrast| contrast.num_prompts == 0) {
         let (baseline, other) = (contrast.baseline.name, contrast.other.name);
@@ -136,7 +131,9 @@ fn judged(gates: &[Gate], comparison: &Comparison) -> Result<Vec<GateResult>, Us
                 contrast.rows.iter().map(|row| format!("{}.{}", contrast.other.name.mode, row.metric))
             });
             let rows = rows.collect::<Vec<_>>().join(", ");
-            return Err(UsageError(format!("--fail-if '{gate}' is about no row of this comparison ({rows})")));
+            return Err(UsageError(format!(
+                "--fail-if '{gate}' is about no row of this comparison ({rows})"
+            )));
         }
         results.extend(of_gate);
     }

@@ -102,7 +102,8 @@ impl<'a> Reader<'a> {
                 Value::Integer(number) => number.to_string(),
                 other => json!(other).to_string(),
             };
-            let _ = write!(script, "\n-- queries/{name}.sql\n.parameter set {parameter} {value}\n{}", query.sql);
+            let _ =
+                write!(script, "\n-- queries/{name}.sql\n.parameter set {parameter} {value}\n{}", query.sql);
         }
         script
     }

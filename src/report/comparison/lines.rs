@@ -4,8 +4,7 @@ use chrono::DateTime;
 
 use super::{ComparisonReport, is_within_run};
 use crate::compare::{
-    Contrast, ExecutionOrder, Leakage, Metric, NoiseFloor, Run, execution_order,
-    machines_differ,
+    Contrast, ExecutionOrder, Leakage, Metric, NoiseFloor, Run, execution_order, machines_differ,
 };
 use crate::record::{Mode, RunKind};
 use crate::stats::MIN_OBSERVATIONS;
@@ -13,23 +12,29 @@ use crate::stats::MIN_OBSERVATIONS;
 /// Prompts that a sentence names before it only counts.
 const MAX_NAMED: usize = 5;
 
-/// What a contrast is about.
-pub fn title(contrast: &Contrast) -> String {
-    let (baseline, other) = (contrast.baseline.name, contrast.other.name);
-    let prompts = counted(contrast.num_prompts, "prompt");
-    match (is_within_run(contrast), baseline.mode == other.mode) {
-        (true, _) => format!("Run {}: {} against {}, {prompts}", other.run, other.mode, baseline.mode),
-        (false, true) => format!("{}: run {} against run {}, {prompts}", other.mode, other.run, baseline.run),
-        (false, false) => format!("{other} against {baseline}, {prompts}"),
-    }
-}
-
 impl ComparisonReport<'_> {
+    /// What a contrast is about.
+    pub(super) fn title(&self, contrast: &Contrast) -> String {
+        let (baseline, other) = (contrast.baseline.name, contrast.other.name);
+        let prompts = counted(contrast.num_prompts, "prompt");
+        let [first, second] = [baseline, other].map(|name| self.run(name.run).label());
+        match (is_within_run(contrast), baseline.mode == other.mode) {
+            (true, _) => format!("{} against {} in {second}, {prompts}", other.mode, baseline.mode),
+            (false, true) => format!("{}: {second} against {first}, {prompts}", other.mode),
+            (false, false) => {
+                format!("{} of {second} against {} of {first}, {prompts}", other.mode, baseline.mode)
+            }
+        }
+    }
+
     /// What may mislead, a sentence each.
     pub fn cautions(&self) -> Vec<String> {
         let mut lines = vec![];
         if !self.ignored.is_empty() {
-            lines.push(format!("Not comparable, compared all the same (--force): {}", self.ignored.join("; ")));
+            lines.push(format!(
+                "Not comparable, compared all the same (--force): {}",
+                self.ignored.join("; ")
+            ));
         }
         lines.extend(self.comparison.contrasts.iter().flat_map(left_out));
         let fewest = self.comparison.contrasts.iter().map(|contrast| contrast.num_prompts).min().unwrap_or(0);
@@ -48,9 +53,14 @@ impl ComparisonReport<'_> {
             )
         }));
         lines.extend(self.runs.iter().filter_map(|run| leaked(run, self.has_lora(run))));
-        lines.extend(self.runs.iter().filter(|run| execution_order(run) == ExecutionOrder::ModeAfterMode).map(
-            |run| format!("Order: run {} measured one mode after the other, so that drift looks like a difference", run.id),
-        ));
+        lines.extend(
+            self.runs.iter().filter(|run| execution_order(run) == ExecutionOrder::ModeAfterMode).map(|run| {
+                format!(
+                    "Order: run {} measured one mode after the other, so that drift looks like a difference",
+                    run.id
+                )
+            }),
+        );
         lines
     }
 
@@ -148,14 +158,18 @@ fn unfinished(run: &Run) -> Vec<String> {
     let Run { id, state, num_generations, num_planned_generations, .. } = run;
     let mut lines = vec![];
     if state != "completed" || num_generations < num_planned_generations {
-        lines.push(format!("Run {id} is {state}: {num_generations} of {num_planned_generations} generations"));
+        lines
+            .push(format!("Run {id} is {state}: {num_generations} of {num_planned_generations} generations"));
     }
     if run.num_failed() > 0 {
         let failed = counted(run.num_failed(), "generation");
         lines.push(format!("{failed} of run {id} failed (speclora runs show {id} says why)"));
     }
     if run.kind != RunKind::Bench {
-        lines.push(format!("Run {id} is a {} run: its times include what it stores beside the answers", run.kind));
+        lines.push(format!(
+            "Run {id} is a {} run: its times include what it stores beside the answers",
+            run.kind
+        ));
     }
     lines
 }
@@ -190,7 +204,9 @@ fn unleaked(run: &Run, has_lora: bool) -> Option<String> {
 fn equal_outputs(contrast: &Contrast) -> Option<String> {
     let (num_equal, num_compared) = contrast.equal_outputs?;
     let (baseline, other) = (contrast.baseline.name, contrast.other.name);
-    Some(format!("Outputs: {other} and {baseline} agree to the token on {num_equal} of {num_compared} prompts"))
+    Some(format!(
+        "Outputs: {other} and {baseline} agree to the token on {num_equal} of {num_compared} prompts"
+    ))
 }
 
 fn order(run: &Run) -> Option<String> {
@@ -204,7 +220,8 @@ fn order(run: &Run) -> Option<String> {
 
 fn period(run: &Run) -> Option<String> {
     let (first, last) = run.period()?;
-    let time = |ms: i64| DateTime::from_timestamp_millis(ms).map(|time| time.format("%Y-%m-%d %H:%M").to_string());
+    let time =
+        |ms: i64| DateTime::from_timestamp_millis(ms).map(|time| time.format("%Y-%m-%d %H:%M").to_string());
     let (first, last) = (time(first)?, time(last)?);
     // On the same day, the hour is enough.
     let last = if first[..10] == last[..10] { &last[11..] } else { &last };

@@ -38,10 +38,14 @@ impl ComparisonReport<'_> {
         let contrasts = &self.comparison.contrasts;
         let mut text = String::new();
         if !self.differences.is_empty() {
-            text += &titled("In what they differ", &grids::differences(&self.differences, &self.runs).render(format), format);
+            text += &titled(
+                "In what they differ",
+                &grids::differences(&self.differences, &self.runs).render(format),
+                format,
+            );
         }
         for contrast in contrasts {
-            text += &titled(&lines::title(contrast), &grids::contrast(contrast).render(format), format);
+            text += &titled(&self.title(contrast), &grids::contrast(contrast).render(format), format);
         }
         for (title, grid) in [
             ("Acceptance by position in the draft", grids::positions(contrasts)),
@@ -52,7 +56,8 @@ impl ComparisonReport<'_> {
             }
         }
         let sentences = self.cautions().into_iter().chain(self.facts());
-        let sentence = |line: String| if format == Format::Md { format!("- {line}\n") } else { format!("{line}\n") };
+        let sentence =
+            |line: String| if format == Format::Md { format!("- {line}\n") } else { format!("{line}\n") };
         text + "\n" + &sentences.map(sentence).collect::<String>()
     }
 
