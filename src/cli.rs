@@ -29,6 +29,7 @@ impl Cli {
             Command::Evaluate(args) => cmd::evaluate::run(args, context),
             Command::Generate(args) => cmd::generate::run(args, context),
             Command::Adapters(args) => cmd::adapters::run(args, context),
+            Command::Compare(args) => cmd::compare::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
             Command::Models(args) => cmd::models::run(args, context),
@@ -57,6 +58,8 @@ pub enum Command {
     Generate(Box<cmd::generate::GenerateArgs>),
     /// Lists, shows and names stored adapters; moves them out to PEFT folders and in again
     Adapters(cmd::adapters::AdaptersArgs),
+    /// Compares runs, or modes of a run: is it better, by how much, and how sure is that
+    Compare(cmd::compare::CompareArgs),
     /// Lists and shows stored runs
     Runs(cmd::runs::RunsArgs),
     /// Writes a stored run as JSON or CSV

@@ -13,7 +13,8 @@
 //! | [`engine`] | model files in, tokens out: loading, tokenizer, chat template, decoder, sampling, acceptance, loops |
 //! | [`mod@bench`] | the plan of a benchmark or of collecting, and carrying it out |
 //! | [`train`] | losses, optimiser, the steps of a training run, judging a draft on answers it never learned from |
-//! | [`stats`] | intervals of paired observations |
+//! | [`stats`] | intervals and tests of paired observations |
+//! | [`compare`] | what two runs, or two modes, say of each other: pairs of prompts, changes, verdicts, gates |
 //! | [`store`] | the SQLite file: migrations, writing rows, asking `queries/*.sql` |
 //! | [`report`] | values become tables, Markdown, CSV, JSON |
 //! | [`ui`] | the only place that prints |
@@ -52,6 +53,7 @@
 pub(crate) mod bench;
 pub mod cli;
 pub mod cmd;
+pub(crate) mod compare;
 pub(crate) mod config;
 pub mod engine;
 pub(crate) mod environment;

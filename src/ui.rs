@@ -58,6 +58,8 @@ pub struct Ui {
     stdout: Mutex<Box<dyn Write + Send>>,
     stderr: Arc<Mutex<Box<dyn Write + Send>>>,
     bars: MultiProgress,
+    /// Whether what people read on standard output may be coloured.
+    colors_data: bool,
 }
 
 /// Standard error for another thread.
@@ -85,6 +87,11 @@ impl Ui {
             Color::Never => anstream::ColorChoice::Never,
         };
         let mut ui = Self::with_writers(verbosity, io::stdout(), AutoStream::new(io::stderr(), choice));
+        ui.colors_data = match color {
+            Color::Auto => AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
+            Color::Always => true,
+            Color::Never => false,
+        };
         if verbosity > Verbosity::Quiet {
             // Draws on a terminal only.
             ui.bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
@@ -103,6 +110,7 @@ impl Ui {
             stdout: Mutex::new(Box::new(stdout)),
             stderr: Arc::new(Mutex::new(Box::new(stderr))),
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+            colors_data: false,
         }
     }
 
@@ -116,6 +124,23 @@ impl Ui {
             stdout.write_all(text.as_bytes())?;
             Ok(stdout.flush()?)
         })
+    }
+
+    /// Colours the marks that begin lines of a table, `+` and `−`, where standard output takes colours.
+    pub fn with_colored_marks(&self, table: &str) -> String {
+        if !self.colors_data {
+            return table.to_owned();
+        }
+        let colored = |line: &str| {
+            let marks = [("+", AnsiColor::Green), ("−", AnsiColor::Red)];
+            let found = marks.iter().find_map(|(mark, color)| {
+                let rest = line.strip_prefix(' ')?.strip_prefix(mark)?;
+                let style: Style = color.on_default().bold();
+                Some(format!(" {style}{mark}{style:#}{rest}\n"))
+            });
+            found.unwrap_or_else(|| format!("{line}\n"))
+        };
+        table.lines().map(colored).collect()
     }
 
     /// The same voice for another thread.

@@ -7,6 +7,7 @@ mod adapter;
 pub mod adapters;
 pub mod bench;
 pub mod collect;
+pub mod compare;
 pub mod config;
 mod context;
 pub mod demo;
@@ -31,6 +32,12 @@ pub use context::GlobalArgs;
 
 /// Exit code of a command line, configuration file or variable that cannot be used.
 const USAGE: u8 = 2;
+/// Exit code of a gate that failed.
+const GATE_FAILED: u8 = 3;
+/// Exit code of what cannot be compared.
+const NOT_COMPARABLE: u8 = 4;
+/// Exit code of a gate that cannot be decided, where that was asked for.
+const INCONCLUSIVE: u8 = 5;
 /// Exit code of a command that the user interrupted.
 const INTERRUPTED: u8 = 130;
 
@@ -43,6 +50,21 @@ struct UsageError(String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Interrupted(String);
+
+/// A change that must not be is there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct GateFailed(String);
+
+/// What was named cannot be compared.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotComparable(String);
+
+/// Whether a change that must not be is there cannot be told.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Inconclusive(String);
 
 /// Runs a command with what every command is given, and says how it ended.
 pub(crate) fn run(global: GlobalArgs, command: impl FnOnce(&Context) -> anyhow::Result<()>) -> ExitCode {
@@ -67,6 +89,12 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         INTERRUPTED
     } else if error.is::<ConfigError>() || error.is::<UsageError>() {
         USAGE
+    } else if error.is::<GateFailed>() {
+        GATE_FAILED
+    } else if error.is::<NotComparable>() {
+        NOT_COMPARABLE
+    } else if error.is::<Inconclusive>() {
+        INCONCLUSIVE
     } else {
         1
     }

@@ -5,17 +5,22 @@ use serde_json::{Map, Value as Json, json};
 
 use super::context::Context;
 use super::facts::Facts;
+use crate::compare::{PairedFigure, PairedGains, PromptAverages, paired_gains};
 use crate::config::Spec;
 use crate::record::{Role, RunId};
 use crate::report::{
-    BenchExport, Cell, Column, Format, Grid, Metadata, ModeFigures, ModeSummary, PromptFigures, Style,
-    comparison_lines, labelled_lines,
+    BenchExport, Cell, Column, Format, Grid, Metadata, ModeFigures, ModeSummary, PairedSummary,
+    PromptFigures, Style, comparison_lines, labelled_lines, paired_lines,
 };
 use crate::store::{Hex, ModeMetrics, Rows, Store, Value};
 
 /// A run's modes, as the console summary shows them.
-pub(super) fn summaries(metrics: &[ModeMetrics]) -> Vec<ModeSummary> {
+pub(super) fn summaries(store: &Store, run: RunId) -> anyhow::Result<Vec<ModeSummary>> {
+    let metrics = store.mode_metrics(run)?;
+    let gains = paired(store, run)?;
+    let of_mode = |mode| gains.iter().find(|gains| gains.mode == mode).map(paired_summary);
     let summary = |m: &ModeMetrics| ModeSummary {
+        paired: of_mode(m.mode).unwrap_or_default(),
         mode: m.mode,
         avg_tokens_per_second: m.avg_tokens_per_second,
         avg_time_to_last_token: m.avg_time_to_last_token,
@@ -36,12 +41,43 @@ pub(super) fn summaries(metrics: &[ModeMetrics]) -> Vec<ModeSummary> {
         num_compared: m.num_compared as i64,
         num_lossless: m.num_lossless as i64,
     };
-    metrics.iter().map(summary).collect()
+    Ok(metrics.iter().map(summary).collect())
+}
+
+/// What the speculative modes of a run gain, prompt by prompt.
+fn paired(store: &Store, run: RunId) -> anyhow::Result<Vec<PairedGains>> {
+    let prompts = store.prompt_metrics(run)?.into_iter().map(|prompt| PromptAverages {
+        prompt_index: prompt.prompt_index,
+        mode: prompt.mode,
+        time_per_output_token: prompt.time_per_output_token,
+        tokens_per_second: prompt.tokens_per_second,
+        acceptance_rate: prompt.acceptance_rate,
+    });
+    Ok(paired_gains(&prompts.collect::<Vec<_>>()))
+}
+
+fn paired_summary(gains: &PairedGains) -> PairedSummary {
+    let low = |figure: PairedFigure| figure.interval.map(|interval| interval.low);
+    let high = |figure: PairedFigure| figure.interval.map(|interval| interval.high);
+    let PairedGains { speedup, tokens_per_second_gain, acceptance_rate_gain, .. } = *gains;
+    PairedSummary {
+        num_paired_prompts: speedup.num_prompts as i64,
+        paired_speedup: speedup.estimate,
+        paired_speedup_low: low(speedup),
+        paired_speedup_high: high(speedup),
+        num_gain_prompts: tokens_per_second_gain.num_prompts as i64,
+        paired_tokens_per_second_gain: tokens_per_second_gain.estimate,
+        tokens_per_second_gain_low: low(tokens_per_second_gain),
+        tokens_per_second_gain_high: high(tokens_per_second_gain),
+        paired_acceptance_rate_gain: acceptance_rate_gain.estimate,
+        acceptance_rate_gain_low: low(acceptance_rate_gain),
+        acceptance_rate_gain_high: high(acceptance_rate_gain),
+    }
 }
 
 /// The lines under a summary table, after an empty line; nothing where there are none.
 pub(super) fn lines_below(summaries: &[ModeSummary]) -> String {
-    let lines = comparison_lines(summaries);
+    let lines = [comparison_lines(summaries), paired_lines(summaries)].concat();
     let first = if lines.is_empty() { "" } else { "\n" };
     lines.iter().fold(first.to_owned(), |text, line| format!("{text}{line}\n"))
 }
@@ -92,7 +128,7 @@ pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExp
             adapter_path: adapter.map(|adapter| adapter.source),
             more: more.as_object().cloned().unwrap_or_default(),
         },
-        summaries: summaries(&store.mode_metrics(run)?),
+        summaries: summaries(store, run)?,
         prompts,
     })
 }

@@ -2,14 +2,18 @@
 //!
 //! Nothing here queries, prints or writes a file. A value that cannot exist is missing, never zero.
 
+mod comparison;
 mod export;
 mod grid;
 mod labelled;
 mod render;
 mod summary;
 
+pub use self::comparison::ComparisonReport;
 pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures};
 pub use self::grid::{Cell, Column, Grid, Style};
 pub use self::labelled::labelled_lines;
 pub use self::render::Format;
-pub use self::summary::{ModeSummary, comparison_lines, details_grid, summary_grid};
+pub use self::summary::{
+    ModeSummary, PairedSummary, comparison_lines, details_grid, paired_lines, summary_grid,
+};

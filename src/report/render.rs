@@ -69,7 +69,7 @@ impl Grid {
     }
 
     /// The rows as objects, by the columns' keys.
-    fn objects(&self) -> impl Iterator<Item = Value> {
+    pub(super) fn objects(&self) -> impl Iterator<Item = Value> {
         let keys = || self.columns.iter().map(|column| column.key.clone());
         self.rows
             .iter()

@@ -46,6 +46,37 @@ pub struct ModeSummary {
     pub num_compared: i64,
     /// Prompts whose output equals target-only's, token for token.
     pub num_lossless: i64,
+    /// What it gains prompt by prompt, with intervals; these keys follow the others.
+    #[serde(flatten)]
+    pub paired: PairedSummary,
+}
+
+/// What a speculative mode gains over the same prompts in another mode, with 95 % intervals over prompts; none where there are
+/// too few.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct PairedSummary {
+    /// Prompts that were measured in this mode and in target-only decoding.
+    pub num_paired_prompts: i64,
+    /// Geometric mean of the time per output token of target-only decoding ÷ that of the mode.
+    pub paired_speedup: Option<f64>,
+    /// Lower end of its interval.
+    pub paired_speedup_low: Option<f64>,
+    /// Upper end.
+    pub paired_speedup_high: Option<f64>,
+    /// For `spec_lora`: prompts that were measured with and without the adapter.
+    pub num_gain_prompts: i64,
+    /// Relative change of the mean of tokens per second over `spec_base`, of these prompts.
+    pub paired_tokens_per_second_gain: Option<f64>,
+    /// Lower end of its interval.
+    pub tokens_per_second_gain_low: Option<f64>,
+    /// Upper end.
+    pub tokens_per_second_gain_high: Option<f64>,
+    /// Mean acceptance rate − that of `spec_base`, of these prompts.
+    pub paired_acceptance_rate_gain: Option<f64>,
+    /// Lower end of its interval.
+    pub acceptance_rate_gain_low: Option<f64>,
+    /// Upper end.
+    pub acceptance_rate_gain_high: Option<f64>,
 }
 
 /// The table: one row a mode.
@@ -100,6 +131,48 @@ pub fn comparison_lines(summaries: &[ModeSummary]) -> Vec<String> {
         .flatten()
         .chain(lossless_lines(summaries))
         .collect()
+}
+
+/// The lines below those: speedups and the adapter's gain, prompt by prompt, with their intervals.
+pub fn paired_lines(summaries: &[ModeSummary]) -> Vec<String> {
+    let speedups: Vec<String> = summaries.iter().filter_map(paired_speedup).collect();
+    let speedups = (!speedups.is_empty())
+        .then(|| format!("Speedup by prompt (geometric mean): {}", speedups.join("; ")));
+    let lora = summaries.iter().find(|summary| summary.mode == Mode::SpecLora);
+    speedups.into_iter().chain(lora.and_then(|lora| paired_improvement(&lora.paired))).collect()
+}
+
+fn paired_speedup(summary: &ModeSummary) -> Option<String> {
+    let PairedSummary { num_paired_prompts, paired_speedup_low, paired_speedup_high, .. } = summary.paired;
+    let interval = match paired_speedup_low.zip(paired_speedup_high) {
+        Some((low, high)) => format!("95 % interval {low:.2} to {high:.2}, {}", prompts(num_paired_prompts)),
+        None => format!("{}: too few for an interval", prompts(num_paired_prompts)),
+    };
+    Some(format!("{} {:.2}x ({interval})", summary.mode, summary.paired.paired_speedup?))
+}
+
+fn paired_improvement(paired: &PairedSummary) -> Option<String> {
+    let gain = |gain: Option<f64>, interval: Option<(f64, f64)>, unit: &str| {
+        let interval = interval
+            .map(|(low, high)| format!(" (95 % interval {:+.1} to {:+.1})", 100.0 * low, 100.0 * high));
+        Some(format!("{:+.1}{unit}{}", 100.0 * gain?, interval.unwrap_or_default()))
+    };
+    let speed_interval = paired.tokens_per_second_gain_low.zip(paired.tokens_per_second_gain_high);
+    let rate_interval = paired.acceptance_rate_gain_low.zip(paired.acceptance_rate_gain_high);
+    let gains: Vec<String> = [
+        gain(paired.paired_tokens_per_second_gain, speed_interval, "% tokens/s"),
+        gain(paired.paired_acceptance_rate_gain, rate_interval, " pp acceptance"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let few = if speed_interval.is_none() { ": too few for an interval" } else { "" };
+    let prompts = prompts(paired.num_gain_prompts);
+    (!gains.is_empty()).then(|| format!("LoRA improvement by prompt: {}, {prompts}{few}", gains.join(", ")))
+}
+
+fn prompts(count: i64) -> String {
+    if count == 1 { "1 prompt".to_owned() } else { format!("{count} prompts") }
 }
 
 fn speedup_line(summaries: &[ModeSummary]) -> Option<String> {
@@ -161,6 +234,7 @@ pub(super) mod tests {
             acceptance_rate_gain: None,
             num_compared: 0,
             num_lossless: 0,
+            paired: PairedSummary::default(),
         }
     }
 
@@ -224,6 +298,44 @@ pub(super) mod tests {
                 "LoRA improvement over base: +15.2% tokens/s, +13.9 pp acceptance",
             ]
         );
+    }
+
+    #[test]
+    fn gains_by_prompt_have_their_intervals_below() {
+        let base = PairedSummary {
+            num_paired_prompts: 32,
+            paired_speedup: Some(1.381),
+            paired_speedup_low: Some(1.352),
+            paired_speedup_high: Some(1.409),
+            ..PairedSummary::default()
+        };
+        let lora = PairedSummary {
+            num_paired_prompts: 1,
+            paired_speedup: Some(1.592),
+            num_gain_prompts: 32,
+            paired_tokens_per_second_gain: Some(0.152_488),
+            tokens_per_second_gain_low: Some(0.131),
+            tokens_per_second_gain_high: Some(0.17),
+            paired_acceptance_rate_gain: Some(0.139),
+            acceptance_rate_gain_low: Some(-0.002),
+            acceptance_rate_gain_high: Some(0.16),
+            ..PairedSummary::default()
+        };
+        let summaries = [
+            bare(Mode::TargetOnly),
+            ModeSummary { paired: base, ..bare(Mode::SpecBase) },
+            ModeSummary { paired: lora, ..bare(Mode::SpecLora) },
+        ];
+        assert_eq!(
+            paired_lines(&summaries),
+            [
+                "Speedup by prompt (geometric mean): spec_base 1.38x (95 % interval 1.35 to 1.41, 32 prompts); \
+                 spec_lora 1.59x (1 prompt: too few for an interval)",
+                "LoRA improvement by prompt: +15.2% tokens/s (95 % interval +13.1 to +17.0), \
+                 +13.9 pp acceptance (95 % interval -0.2 to +16.0), 32 prompts",
+            ]
+        );
+        assert!(paired_lines(&seed()).is_empty() && paired_lines(&[]).is_empty());
     }
 
     #[test]

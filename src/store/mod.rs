@@ -48,7 +48,7 @@ pub use examples::ExampleFilter;
 pub use generations::SlotKey;
 pub use metrics::ModeMetrics;
 pub use models::FileStamp;
-pub use queries::Rows;
+pub use queries::{Query, Rows};
 pub use runs::RunEnd;
 pub use value::{Hex, Value};
 

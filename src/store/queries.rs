@@ -38,6 +38,7 @@ queries!(
     CHECKPOINT_LINEAGE = "checkpoint_lineage",
     CHECKPOINTS = "checkpoints",
     COLLECT_COUNTERS = "collect_counters",
+    COMPARE_GENERATIONS = "compare_generations",
     DISAGREEMENTS = "disagreements",
     DRAFT_EVALUATIONS = "draft_evaluations",
     EXAMPLE_DISAGREEMENTS = "example_disagreements",

@@ -12,6 +12,8 @@ mod bench;
 mod builtin;
 mod chat;
 mod collect;
+#[cfg(feature = "builtin-models")]
+mod compare;
 mod config;
 mod cpu;
 mod engine;

@@ -171,7 +171,7 @@ fn print_summary(store: &Store, run: RunId, context: &Context) -> anyhow::Result
     match format {
         Format::Json => context.ui.data(&present::bench_export(store, run)?.to_json())?,
         Format::Table | Format::Md => {
-            let summaries = present::summaries(&store.mode_metrics(run)?);
+            let summaries = present::summaries(store, run)?;
             let above =
                 Facts::read(store, run)?.incomplete().map(|line| format!("{line}\n")).unwrap_or_default();
             let table = summary_grid(&summaries).render(format);

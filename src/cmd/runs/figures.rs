@@ -1,6 +1,6 @@
 //! What there is of a run beside its facts: of each kind what that kind leaves.
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use super::part;
 use crate::cmd::collect::{Collected, summary as collected};
@@ -8,8 +8,8 @@ use crate::cmd::context::Context;
 use crate::cmd::present::{self, Shown, View, chosen_grid, labelled_text, lines_below, objects};
 use crate::cmd::train::summary::EVALUATIONS;
 use crate::record::RunId;
-use crate::report::{Style, details_grid, summary_grid};
-use crate::store::{ModeMetrics, Rows, Store};
+use crate::report::{ModeSummary, Style, details_grid, summary_grid};
+use crate::store::{Rows, Store};
 
 const POSITIONS: [Shown; 6] = [
     ("mode", "Mode", View::Text),
@@ -42,7 +42,7 @@ const DRAFTS: [Shown; 7] = [
 /// The figures of a run.
 pub(super) enum Figures {
     /// Of one that measured or generated.
-    Modes { metrics: Vec<ModeMetrics>, modes: Rows, generated: Generated },
+    Modes { summaries: Vec<ModeSummary>, modes: Rows, generated: Generated },
     /// Of one that collected.
     Collected { counters: Map<String, Json>, modes: Rows, generated: Generated },
     /// Of one that trained.
@@ -76,7 +76,7 @@ pub(super) fn figures(kind: &str, run: RunId, store: &Store) -> anyhow::Result<F
             generated: generated()?,
         },
         _ => Figures::Modes {
-            metrics: store.mode_metrics(run)?,
+            summaries: present::summaries(store, run)?,
             modes: query("mode_metrics")?,
             generated: generated()?,
         },
@@ -88,9 +88,12 @@ impl Figures {
     pub(super) fn into_object(self) -> Map<String, Json> {
         let rows = |rows: &Rows| Json::from(objects(rows));
         let parts = match &self {
-            Self::Modes { modes, generated: Generated { positions, errors }, .. } => {
+            Self::Modes { summaries, modes, generated: Generated { positions, errors } } => {
+                let paired = |summary: &ModeSummary| (summary.mode.to_string(), json!(summary.paired));
+                let speculative = summaries.iter().filter(|summary| summary.mode.is_speculative());
                 vec![
                     ("modes", rows(modes)),
+                    ("paired", speculative.map(paired).collect::<Map<_, _>>().into()),
                     ("acceptance_by_position", rows(positions)),
                     ("errors", rows(errors)),
                 ]
@@ -121,11 +124,10 @@ impl Figures {
             positions + &table("Failed generations", errors, &ERRORS)
         };
         match self {
-            Self::Modes { metrics, generated: of_generations, .. } => {
-                let summaries = present::summaries(metrics);
-                let summary = part("Summary", &summary_grid(&summaries), format);
-                let details = part("Beside the means over prompts", &details_grid(&summaries), format);
-                summary + &details + &generated(of_generations) + &lines_below(&summaries)
+            Self::Modes { summaries, generated: of_generations, .. } => {
+                let summary = part("Summary", &summary_grid(summaries), format);
+                let details = part("Beside the means over prompts", &details_grid(summaries), format);
+                summary + &details + &generated(of_generations) + &lines_below(summaries)
             }
             Self::Collected { counters, generated: of_generations, .. } => {
                 let counters = labelled_text(&collected::labelled(counters), context);

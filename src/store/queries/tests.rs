@@ -93,6 +93,31 @@ fn query_says_of_each_run_what_the_view_says() {
 }
 
 #[test]
+fn generations_that_are_compared_have_the_figures_of_their_view() {
+    let (_folder, mut store) = sample::store();
+    sample::fill(&mut store);
+    let columns = "prompt_index, mode, iteration, tokens_per_second, decode_tokens_per_second, time_per_output_token, \
+        time_to_first_token, time_to_last_token, acceptance_rate, num_emitted, num_rounds, is_lossless";
+    let names: Vec<&str> = columns.split(',').map(str::trim).collect();
+    for run in 1..=3 {
+        let rows = store.query("compare_generations", &[(":run_id", run.into())]).unwrap();
+        assert_eq!(rows.rows.len(), 5 * 4 * 3, "warm-ups are left out");
+        let mut found = values(&rows, &names);
+        let view = format!("SELECT {columns} FROM generation_metrics WHERE run_id = {run}");
+        let mut expected = answer(&store, &view);
+        found.sort_by_key(|row| format!("{row:?}"));
+        expected.sort_by_key(|row| format!("{row:?}"));
+        assert_eq!(found, expected, "run {run}");
+        let failed = values(&rows, &["num_failed"]).iter().filter(|row| row[0] == Value::Integer(1)).count();
+        let num_failed: i64 = sample::value(
+            &store,
+            &format!("SELECT count(error) FROM generation_metrics WHERE run_id = {run}"),
+        );
+        assert_eq!(failed as i64, num_failed);
+    }
+}
+
+#[test]
 fn summaries_of_runs_that_ended_are_what_the_view_says() {
     let (_folder, mut store) = sample::store();
     sample::fill(&mut store);

@@ -1,0 +1,234 @@
+//! The sentences of a comparison: whether it is fair, and how much is noise.
+
+use chrono::DateTime;
+
+use super::{ComparisonReport, is_within_run};
+use crate::compare::{
+    Contrast, ExecutionOrder, Leakage, Metric, NoiseFloor, Run, execution_order, machines_differ,
+};
+use crate::record::{Mode, RunKind};
+use crate::stats::MIN_OBSERVATIONS;
+
+/// Prompts that a sentence names before it only counts.
+const MAX_NAMED: usize = 5;
+
+impl ComparisonReport<'_> {
+    /// What a contrast is about.
+    pub(super) fn title(&self, contrast: &Contrast) -> String {
+        let (baseline, other) = (contrast.baseline.name, contrast.other.name);
+        let prompts = counted(contrast.num_prompts, "prompt");
+        let [first, second] = [baseline, other].map(|name| self.run(name.run).label());
+        match (is_within_run(contrast), baseline.mode == other.mode) {
+            (true, _) => format!("{} against {} in {second}, {prompts}", other.mode, baseline.mode),
+            (false, true) => format!("{}: {second} against {first}, {prompts}", other.mode),
+            (false, false) => {
+                format!("{} of {second} against {} of {first}, {prompts}", other.mode, baseline.mode)
+            }
+        }
+    }
+
+    /// What may mislead, a sentence each.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut lines = vec![];
+        if !self.ignored.is_empty() {
+            lines.push(format!(
+                "Not comparable, compared all the same (--force): {}",
+                self.ignored.join("; ")
+            ));
+        }
+        lines.extend(self.comparison.contrasts.iter().flat_map(left_out));
+        let fewest = self.comparison.contrasts.iter().map(|contrast| contrast.num_prompts).min().unwrap_or(0);
+        if fewest < MIN_OBSERVATIONS {
+            lines.push(format!(
+                "Fewer than {MIN_OBSERVATIONS} prompts: no interval can be trusted, and no mark is given"
+            ));
+        }
+        lines.extend(self.runs.iter().flat_map(|run| unfinished(run)));
+        let (baseline, others) = self.runs.split_first().expect("there is a baseline");
+        let on_others = others.iter().filter(|run| machines_differ(baseline, run));
+        lines.extend(on_others.map(|run| {
+            format!(
+                "Run {} and run {} were measured on different machines: their times say as much of these",
+                baseline.id, run.id
+            )
+        }));
+        lines.extend(self.runs.iter().filter_map(|run| leaked(run, self.has_lora(run))));
+        lines.extend(
+            self.runs.iter().filter(|run| execution_order(run) == ExecutionOrder::ModeAfterMode).map(|run| {
+                format!(
+                    "Order: run {} measured one mode after the other, so that drift looks like a difference",
+                    run.id
+                )
+            }),
+        );
+        lines
+    }
+
+    /// What else is worth knowing, a sentence each.
+    pub(super) fn facts(&self) -> Vec<String> {
+        let mut lines = vec![];
+        lines.extend(self.comparison.unshared_modes.iter().map(|name| {
+            format!("Not compared: {}, which has a result in run {} alone", name.mode, name.run)
+        }));
+        lines.extend(self.lossless());
+        lines.extend(self.comparison.contrasts.iter().filter_map(equal_outputs));
+        lines.extend(self.runs.iter().filter_map(|run| unleaked(run, self.has_lora(run))));
+        lines.extend(self.runs.iter().filter_map(|run| order(run)));
+        if self.runs.len() > 1 {
+            let periods: Vec<String> = self.runs.iter().filter_map(|run| period(run)).collect();
+            lines.push(format!("Measured: {}", periods.join("; ")));
+        }
+        lines.extend(self.noise());
+        lines.extend(self.gates.iter().map(ToString::to_string));
+        lines.push(
+            "+ better, − worse: the interval excludes 0, p < 0.05, outside known noise; ~ could be chance or noise"
+                .to_owned(),
+        );
+        lines
+    }
+
+    /// Whether a run's adapter takes part.
+    fn has_lora(&self, run: &Run) -> bool {
+        let mut sides = self.comparison.contrasts.iter().flat_map(|c| [c.baseline.name, c.other.name]);
+        sides.any(|side| side.run == run.id && side.mode == Mode::SpecLora)
+    }
+
+    fn lossless(&self) -> Vec<String> {
+        let mut lines = vec![];
+        let sides = self.comparison.contrasts.iter().flat_map(|c| [&c.baseline, &c.other]);
+        for side in sides.filter(|side| side.name.mode != Mode::TargetOnly) {
+            let line = match side.lossless {
+                (0, _) => format!("Lossless: {} was not compared with target_only's output", side.name),
+                (num_compared, num_lossless) => format!(
+                    "Lossless: {} output equals target_only's for {num_lossless} of {num_compared} prompts",
+                    side.name
+                ),
+            };
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
+    }
+
+    fn noise(&self) -> Vec<String> {
+        let floors = &self.comparison.noise_floors;
+        let shown = |floor: &NoiseFloor| {
+            let (low, high) = (100.0 * floor.interval.low, 100.0 * floor.interval.high);
+            let change = 100.0 * floor.interval.estimate;
+            format!("{} {change:+.1}% ({low:+.1} to {high:+.1})", floor.metric.title())
+        };
+        let of_run = |run: &&Run| {
+            let own: Vec<String> = floors
+                .iter()
+                .filter(|floor| floor.run == run.id && floor.metric != Metric::Speedup)
+                .map(shown)
+                .collect();
+            (!own.is_empty())
+                .then(|| format!("Noise of run {} (the same work twice): {}", run.id, own.join(", ")))
+        };
+        let mut lines: Vec<String> = self.runs.iter().filter_map(of_run).collect();
+        let within = self.comparison.contrasts.iter().flat_map(|contrast| {
+            let rows = contrast.rows.iter().filter(|row| row.is_within_noise() == Some(true));
+            rows.map(|row| format!("{} of {}", row.metric.title(), contrast.other.name))
+        });
+        let within: Vec<String> = within.collect();
+        if !within.is_empty() {
+            lines.push(format!("No larger than this noise: {}", within.join(", ")));
+        }
+        lines
+    }
+}
+
+/// Prompts that have a result on one side alone.
+fn left_out(contrast: &Contrast) -> Vec<String> {
+    let sides = [&contrast.baseline, &contrast.other];
+    let alone = sides.into_iter().filter(|side| !side.unpaired.is_empty());
+    let line = alone.map(|side| {
+        let named: Vec<&str> = side.unpaired.iter().take(MAX_NAMED).map(String::as_str).collect();
+        let more = side.unpaired.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let prompts = counted(side.unpaired.len(), "prompt");
+        format!("Left out, having a result in {} alone: {prompts}: {}{more}", side.name, named.join(", "))
+    });
+    line.collect()
+}
+
+fn unfinished(run: &Run) -> Vec<String> {
+    let Run { id, state, num_generations, num_planned_generations, .. } = run;
+    let mut lines = vec![];
+    if state != "completed" || num_generations < num_planned_generations {
+        lines
+            .push(format!("Run {id} is {state}: {num_generations} of {num_planned_generations} generations"));
+    }
+    if run.num_failed() > 0 {
+        let failed = counted(run.num_failed(), "generation");
+        lines.push(format!("{failed} of run {id} failed (speclora runs show {id} says why)"));
+    }
+    if run.kind != RunKind::Bench {
+        lines.push(format!(
+            "Run {id} is a {} run: its times include what it stores beside the answers",
+            run.kind
+        ));
+    }
+    lines
+}
+
+/// That an adapter has learned from the prompts it is measured on.
+fn leaked(run: &Run, has_lora: bool) -> Option<String> {
+    let Leakage { checkpoint_id, num_trained, .. } = run.leakage.filter(|_| has_lora)?;
+    (num_trained > 0).then(|| {
+        format!(
+            "Leakage: adapter {checkpoint_id} of run {} was trained on {num_trained} of its {} prompts: its gain on new ones \
+             may be smaller",
+            run.id,
+            run.prompts.len()
+        )
+    })
+}
+
+fn unleaked(run: &Run, has_lora: bool) -> Option<String> {
+    let Leakage { checkpoint_id, is_trained_here, num_trained, num_held_out } =
+        run.leakage.filter(|_| has_lora)?;
+    let adapter = format!("Leakage: adapter {checkpoint_id} of run {}", run.id);
+    match (num_trained, is_trained_here, num_held_out) {
+        (1.., ..) => None,
+        (_, false, _) => Some(format!("{adapter} was not trained here: what it has seen is not known")),
+        (_, true, 0) => Some(format!("{adapter} has seen none of its prompts")),
+        (_, true, _) => Some(format!(
+            "{adapter} was trained on none of its prompts; {num_held_out} of them helped to choose its best checkpoint"
+        )),
+    }
+}
+
+fn equal_outputs(contrast: &Contrast) -> Option<String> {
+    let (num_equal, num_compared) = contrast.equal_outputs?;
+    let (baseline, other) = (contrast.baseline.name, contrast.other.name);
+    Some(format!(
+        "Outputs: {other} and {baseline} agree to the token on {num_equal} of {num_compared} prompts"
+    ))
+}
+
+fn order(run: &Run) -> Option<String> {
+    let how = match execution_order(run) {
+        ExecutionOrder::Shuffled => "back to back, in a shuffled order",
+        ExecutionOrder::Interleaved => "back to back, always in the same order",
+        ExecutionOrder::Untold | ExecutionOrder::ModeAfterMode => return None,
+    };
+    Some(format!("Order: run {} measured the modes of each prompt {how}", run.id))
+}
+
+fn period(run: &Run) -> Option<String> {
+    let (first, last) = run.period()?;
+    let time =
+        |ms: i64| DateTime::from_timestamp_millis(ms).map(|time| time.format("%Y-%m-%d %H:%M").to_string());
+    let (first, last) = (time(first)?, time(last)?);
+    // On the same day, the hour is enough.
+    let last = if first[..10] == last[..10] { &last[11..] } else { &last };
+    let load = run.load_average().map(|load| format!(", mean load {load:.1}")).unwrap_or_default();
+    Some(format!("run {} from {first} to {last} UTC{load}", run.id))
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
