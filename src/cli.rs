@@ -22,6 +22,9 @@ impl Cli {
     /// Runs the command and says how it ended.
     pub fn run(self) -> ExitCode {
         cmd::run(self.global, |context| match &self.command {
+            command if !command.writes_parquet() && context.refuse_parquet().is_err() => {
+                context.refuse_parquet()
+            }
             Command::Demo(args) => cmd::demo::run(args, context),
             Command::Bench(args) => cmd::bench::run(args, context),
             Command::Collect(args) => cmd::collect::run(args, context),
@@ -59,7 +62,7 @@ pub enum Command {
     Adapters(cmd::adapters::AdaptersArgs),
     /// Lists and shows stored runs
     Runs(cmd::runs::RunsArgs),
-    /// Writes a stored run as JSON or CSV
+    /// Writes stored runs as JSON, JSON Lines, CSV or Parquet
     Export(cmd::export::ExportArgs),
     /// Looks into model files
     Models(cmd::models::ModelsArgs),
@@ -67,4 +70,11 @@ pub enum Command {
     Config(cmd::config::ConfigArgs),
     /// Checks machine, configuration, models and database
     Doctor(cmd::doctor::DoctorArgs),
+}
+
+impl Command {
+    /// Whether it writes Parquet, which is no text.
+    fn writes_parquet(&self) -> bool {
+        matches!(self, Self::Export(_))
+    }
 }

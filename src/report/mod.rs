@@ -5,11 +5,14 @@
 mod export;
 mod grid;
 mod labelled;
+mod parquet;
 mod render;
+mod rows;
 mod summary;
 
-pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures};
+pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures, SCHEMA_VERSION};
 pub use self::grid::{Cell, Column, Grid, Style};
 pub use self::labelled::labelled_lines;
 pub use self::render::Format;
+pub use self::rows::{OutputFormat, RowFormat, RowWriter};
 pub use self::summary::{ModeSummary, comparison_lines, details_grid, summary_grid};

@@ -32,6 +32,7 @@ mod queries;
 mod runs;
 #[cfg(test)]
 mod sample;
+mod stream;
 mod summaries;
 mod target_probabilities;
 mod train_checkpoints;
@@ -50,7 +51,8 @@ pub use metrics::ModeMetrics;
 pub use models::FileStamp;
 pub use queries::Rows;
 pub use runs::RunEnd;
-pub use value::{Hex, Value};
+pub use stream::RowSink;
+pub use value::{Hex, Value, tokens_of};
 
 /// An open database.
 ///
