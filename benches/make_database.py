@@ -78,9 +78,17 @@ def pattern(length, quality, variant):
     while left > 0:
         drafted = min(NUM_DRAFT_TOKENS, left - 1)
         accepted = 0
-        while accepted < drafted and rng.random() < 0.45 + 0.05 * quality - 0.03 * accepted:
+        while accepted < drafted and rng.random() < 0.6 + 0.05 * quality:
             accepted += 1
-        rounds.append((drafted, accepted, accepted + 1, 1_100_000 * drafted + rng.randrange(90_000), 9_000_000 + rng.randrange(900_000)))
+        rounds.append(
+            (
+                drafted,
+                accepted,
+                accepted + 1,
+                1_100_000 * drafted + rng.randrange(90_000),
+                9_000_000 + rng.randrange(900_000),
+            )
+        )
         left -= accepted + 1
     return rounds
 
@@ -145,7 +153,9 @@ class Maker:
 
     def insert(self, table, **columns):
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        return self.database.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(columns.values())).lastrowid
+        return self.database.execute(
+            f"INSERT INTO {table} ({names}) VALUES ({marks})", list(columns.values())
+        ).lastrowid
 
     def uid(self):
         digits = f"{self.clock_ms:012x}7{self.rng.getrandbits(76):019x}"
@@ -158,18 +168,31 @@ class Maker:
         self.clock_ms += 3_600_000
         (template,) = database.execute("SELECT min(id) FROM runs WHERE kind = ?", [kind]).fetchone()
         run = self.insert(
-            "runs", uid=self.uid(), kind=kind, name=f"{kind} {number % 7}" if number % 10 == 0 else None, status="running",
-            command_line=f"speclora {kind}", environment_id=self.environment_id, prompt_set_id=self.prompts.sets[prompt_set],
-            checkpoint_id=checkpoint, num_planned_generations=num_planned, started_at_ms=self.clock_ms,
-            heartbeat_at_ms=self.clock_ms, pid=1, boot_id="another boot", process_start_ticks=1,
+            "runs",
+            uid=self.uid(),
+            kind=kind,
+            name=f"{kind} {number % 7}" if number % 10 == 0 else None,
+            status="running",
+            command_line=f"speclora {kind}",
+            environment_id=self.environment_id,
+            prompt_set_id=self.prompts.sets[prompt_set],
+            checkpoint_id=checkpoint,
+            num_planned_generations=num_planned,
+            started_at_ms=self.clock_ms,
+            heartbeat_at_ms=self.clock_ms,
+            pid=1,
+            boot_id="another boot",
+            process_start_ticks=1,
         )
         database.execute(
             """INSERT INTO run_settings (run_id, key, value, origin, source)
-            SELECT ?, key, value, origin, source FROM run_settings WHERE run_id = ?""", [run, template],
+            SELECT ?, key, value, origin, source FROM run_settings WHERE run_id = ?""",
+            [run, template],
         )
         for key, value in (settings or {}).items():
             database.execute(
-                "UPDATE run_settings SET value = ?, origin = 'flag' WHERE run_id = ? AND key = ?", [json.dumps(value), run, key]
+                "UPDATE run_settings SET value = ?, origin = 'flag' WHERE run_id = ? AND key = ?",
+                [json.dumps(value), run, key],
             )
         database.execute(
             "INSERT INTO run_models (run_id, role, model_id, path) SELECT ?, role, model_id, path FROM run_models WHERE run_id = ?",
@@ -177,11 +200,18 @@ class Maker:
         )
         if kind != "train":
             rows = [
-                (run, place, self.prompts.ids[index], f"p{index}" if index % 2 else None, ["code", "prose", None][index % 3])
+                (
+                    run,
+                    place,
+                    self.prompts.ids[index],
+                    f"p{index}" if index % 2 else None,
+                    ["code", "prose", None][index % 3],
+                )
                 for place, index in enumerate(self.prompts.of_set(prompt_set))
             ]
             database.executemany(
-                "INSERT INTO run_prompts (run_id, prompt_index, prompt_id, external_id, category) VALUES (?, ?, ?, ?, ?)", rows
+                "INSERT INTO run_prompts (run_id, prompt_index, prompt_id, external_id, category) VALUES (?, ?, ?, ?, ?)",
+                rows,
             )
         if number % 5 == 0:
             self.insert("run_tags", run_id=run, key="series", value=str(number % 4))
@@ -198,21 +228,32 @@ class Maker:
             [status, error, self.clock_ms, self.clock_ms, run],
         )
         self.database.execute(
-            f"INSERT INTO mode_summaries ({SUMMARY_COLUMNS}) SELECT {SUMMARY_COLUMNS} FROM ({self.mode_metrics})", {"run_id": run}
+            f"INSERT INTO mode_summaries ({SUMMARY_COLUMNS}) SELECT {SUMMARY_COLUMNS} FROM ({self.mode_metrics})",
+            {"run_id": run},
         )
 
     def bench(self):
         """A run that measures."""
         number, arguments, rng = self.num_runs + 1, self.arguments, self.rng
         dropped = {11: ["spec_lora"], 13: ["spec_base", "spec_lora"], 17: ["target_only", "control"]}
-        modes = [mode for mode in MODES if not any(number % every == 0 and mode in gone for every, gone in dropped.items())] or MODES
+        modes = [
+            mode for mode in MODES if not any(number % every == 0 and mode in gone for every, gone in dropped.items())
+        ] or MODES
         checkpoint = self.checkpoints[number % len(self.checkpoints)] if "spec_lora" in modes else None
         temperature = 0.8 if number % 7 == 3 else 0.0
         prompt_set = number % NUM_PROMPT_SETS
-        settings = {"temperature": temperature, "modes": modes, "iterations": arguments.iterations, "max_tokens": 200, "seed": number % 5}
+        settings = {
+            "temperature": temperature,
+            "modes": modes,
+            "iterations": arguments.iterations,
+            "max_tokens": 200,
+            "seed": number % 5,
+        }
         planned = len(modes) * (1 + arguments.prompts * arguments.iterations)
         run = self.begin("bench", prompt_set, planned, checkpoint, settings)
-        status = {23: "interrupted", 29: "failed", 37: "running"}.get(next((n for n in (23, 29, 37) if number % n == 5), None), "completed")
+        status = {23: "interrupted", 29: "failed", 37: "running"}.get(
+            next((n for n in (23, 29, 37) if number % n == 5), None), "completed"
+        )
         places = [(0, mode, 0, 1) for mode in modes] + [
             (place, mode, iteration, 0)
             for iteration in range(arguments.iterations)
@@ -226,10 +267,20 @@ class Maker:
         generations, rounds = [], []
         for order, (place, mode, iteration, is_warmup) in enumerate(places):
             index = indices[place]
-            salt = f"{number} {iteration} {mode}" if temperature else ("other" if mode == "spec_lora" and rng.random() < 0.01 else "")
+            salt = (
+                f"{number} {iteration} {mode}"
+                if temperature
+                else ("other" if mode == "spec_lora" and rng.random() < 0.01 else "")
+            )
             self.generation(
-                generations, rounds, run, (place, mode, iteration, is_warmup, order), self.prompts.answer(index, salt),
-                quality=quality + 2 * (mode == "spec_lora"), speed=speed, checkpoint=checkpoint if mode == "spec_lora" else None,
+                generations,
+                rounds,
+                run,
+                (place, mode, iteration, is_warmup, order),
+                self.prompts.answer(index, salt),
+                quality=quality + 2 * (mode == "spec_lora"),
+                speed=speed,
+                checkpoint=checkpoint if mode == "spec_lora" else None,
                 fails=rng.random() < 0.004 or (number % 6 == 0 and place == 1 and mode == "spec_base"),
             )
         self.write_generations(generations, rounds)
@@ -242,7 +293,20 @@ class Maker:
         (place, mode, iteration, is_warmup, order), (tokens, hash_of_tokens, text), rng = slot, answer, self.rng
         identity, environment = self.next_generation, self.environment_id
         self.next_generation += 1
-        begin = (identity, run, environment, place, mode, iteration, is_warmup, order, checkpoint, rng.getrandbits(62), self.clock_ms, round(rng.random() * 2, 2))
+        begin = (
+            identity,
+            run,
+            environment,
+            place,
+            mode,
+            iteration,
+            is_warmup,
+            order,
+            checkpoint,
+            rng.getrandbits(62),
+            self.clock_ms,
+            round(rng.random() * 2, 2),
+        )
         if fails:
             generations.append((*begin, "the context is full", *[None] * 14))
             return identity, []
@@ -250,8 +314,9 @@ class Maker:
         first_ns = 30_000_000 * speed // 1000 + rng.randrange(3_000_000)
         played = [
             (identity, number, drafted, accepted, emitted, draft_ns * speed // 1000, verify_ns * speed // 1000)
-            for number, (drafted, accepted, emitted, draft_ns, verify_ns)
-            in enumerate(pattern(length, quality, rng.randrange(6)) if is_speculative else [])
+            for number, (drafted, accepted, emitted, draft_ns, verify_ns) in enumerate(
+                pattern(length, quality, rng.randrange(6)) if is_speculative else []
+            )
         ]
         if is_speculative:
             spent_ns = sum(row[5] + row[6] + 40_000 for row in played)
@@ -259,11 +324,26 @@ class Maker:
             spent_ns = (length - 1) * (8_600_000 * speed // 1000 + rng.randrange(400_000))
         drafted, accepted, emitted = (sum(row[column] for row in played) for column in (2, 3, 4))
         self.clock_ms += (first_ns + spent_ns) // 1_000_000 + 2
-        generations.append((
-            *begin, None, "max_tokens" if length > 160 else "stop_token", 20 + place, length, len(played), drafted, accepted, emitted,
-            1 + len(played) if is_speculative else length, drafted + len(played) + 1 if is_speculative else 0,
-            first_ns, first_ns + spent_ns, tokens, hash_of_tokens, text,
-        ))
+        generations.append(
+            (
+                *begin,
+                None,
+                "max_tokens" if length > 160 else "stop_token",
+                20 + place,
+                length,
+                len(played),
+                drafted,
+                accepted,
+                emitted,
+                1 + len(played) if is_speculative else length,
+                drafted + len(played) + 1 if is_speculative else 0,
+                first_ns,
+                first_ns + spent_ns,
+                tokens,
+                hash_of_tokens,
+                text,
+            )
+        )
         rounds += played
         return identity, played
 
@@ -286,12 +366,25 @@ class Maker:
         """A run that keeps examples."""
         number, rng = self.num_runs + 1, self.rng
         prompt_set = number % NUM_PROMPT_SETS
-        run = self.begin("collect", prompt_set, self.arguments.prompts, None, {"target_top_k": TOP_K, "holdout": HOLDOUT, "acceptance_threshold": 0.6})
+        run = self.begin(
+            "collect",
+            prompt_set,
+            self.arguments.prompts,
+            None,
+            {"target_top_k": TOP_K, "holdout": HOLDOUT, "acceptance_threshold": 0.6},
+        )
         generations, rounds, observed = [], [], []
         for place, index in enumerate(self.prompts.of_set(prompt_set)):
             answer = self.prompts.answer(index, "")
             identity, played = self.generation(
-                generations, rounds, run, (place, "spec_base", 0, 0, place), answer, quality=number % 4, speed=1000, checkpoint=None,
+                generations,
+                rounds,
+                run,
+                (place, "spec_base", 0, 0, place),
+                answer,
+                quality=number % 4,
+                speed=1000,
+                checkpoint=None,
                 fails=rng.random() < 0.03,
             )
             if generations[-1][12] is None:
@@ -311,9 +404,19 @@ class Maker:
             num_positions = len(output) // 4
             place = struct.pack("<4I4ef", 1, 2, 3, 4, 0.5, 0.25, 0.125, 0.0625, 0.0625)
             self.examples[identity] = self.insert(
-                "examples", sha256=identity, target_model_id=self.target_id, prompt_id=self.prompts.ids[index], generation_id=generation,
-                split_key=split_key(self.prompts.texts[index]), num_prompt_tokens=len(prompt) // 4, num_output_tokens=num_positions,
-                prompt_tokens=prompt, output_tokens=output, temperature=1.0, top_k=TOP_K, target_blob_id=self.blob(place * num_positions),
+                "examples",
+                sha256=identity,
+                target_model_id=self.target_id,
+                prompt_id=self.prompts.ids[index],
+                generation_id=generation,
+                split_key=split_key(self.prompts.texts[index]),
+                num_prompt_tokens=len(prompt) // 4,
+                num_output_tokens=num_positions,
+                prompt_tokens=prompt,
+                output_tokens=output,
+                temperature=1.0,
+                top_k=TOP_K,
+                target_blob_id=self.blob(place * num_positions),
                 created_at_ms=self.clock_ms,
             )
         return self.examples[identity]
@@ -324,11 +427,22 @@ class Maker:
         for _, number, drafted, accepted, emitted, *_ in played:
             if accepted < drafted:
                 (target_token,) = struct.unpack_from("<I", tokens, 4 * (position + accepted))
-                rows.append((generation, number, position + accepted, self.rng.randrange(40), target_token, self.rng.random(), self.rng.random()))
+                rows.append(
+                    (
+                        generation,
+                        number,
+                        position + accepted,
+                        self.rng.randrange(40),
+                        target_token,
+                        self.rng.random(),
+                        self.rng.random(),
+                    )
+                )
             position += emitted
         self.database.executemany(
             """INSERT INTO disagreements (generation_id, round, position, draft_token, target_token, draft_probability, target_probability)
-            VALUES (?, ?, ?, ?, ?, ?, ?)""", rows,
+            VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            rows,
         )
 
     def blob(self, data):
@@ -348,8 +462,14 @@ class Maker:
         run = self.begin("train", 0, 0, parent, {"holdout": HOLDOUT})
         chosen = rng.sample(sorted(self.examples.values()), min(60, len(self.examples)))
         keys = dict(database.execute("SELECT id, split_key FROM examples"))
-        purposes = {example: "held_out" if keys[example] < HOLDOUT else rng.choice(["train", "train", "replay"]) for example in chosen}
-        database.executemany("INSERT INTO run_examples (run_id, example_id, purpose) VALUES (?, ?, ?)", [(run, *item) for item in purposes.items()])
+        purposes = {
+            example: "held_out" if keys[example] < HOLDOUT else rng.choice(["train", "train", "replay"])
+            for example in chosen
+        }
+        database.executemany(
+            "INSERT INTO run_examples (run_id, example_id, purpose) VALUES (?, ?, ?)",
+            [(run, *item) for item in purposes.items()],
+        )
         learned = [example for example, purpose in purposes.items() if purpose != "held_out"] or chosen
         held_out = [example for example, purpose in purposes.items() if purpose == "held_out"]
         num_steps, breaks = self.arguments.steps, number % 4 == 0
@@ -358,9 +478,17 @@ class Maker:
             nonfinite = "nan" if breaks and step == num_steps else None
             self.clock_ms += 250
             self.insert(
-                "train_steps", run_id=run, step=step, epoch=1 + 2 * (step - 1) // num_steps, loss=None if nonfinite else 2.5 / step**0.3 + rng.random() / 9,
-                nonfinite=nonfinite, gradient_norm=None if nonfinite else rng.random(), learning_rate=4e-3 * (1 - (step - 1) / num_steps),
-                num_positions=300 + rng.randrange(99), num_tokens=500 + rng.randrange(99), step_ns=240_000_000 + rng.randrange(9_000_000),
+                "train_steps",
+                run_id=run,
+                step=step,
+                epoch=1 + 2 * (step - 1) // num_steps,
+                loss=None if nonfinite else 2.5 / step**0.3 + rng.random() / 9,
+                nonfinite=nonfinite,
+                gradient_norm=None if nonfinite else rng.random(),
+                learning_rate=4e-3 * (1 - (step - 1) / num_steps),
+                num_positions=300 + rng.randrange(99),
+                num_tokens=500 + rng.randrange(99),
+                step_ns=240_000_000 + rng.randrange(9_000_000),
                 ended_at_ms=self.clock_ms,
             )
             rows = [(run, step, example) for example in rng.sample(learned, min(4, len(learned)))]
@@ -385,19 +513,41 @@ class Maker:
         rounds = max(1, num_positions - 1 - agreements)
         accepted = min(agreements, num_positions - 1 - rounds) if num_positions - 1 > rounds else 0
         loss = [num_positions * (2 - share + rng.random() / 9)] if with_loss else []
-        return (num_positions, num_positions * share * (0.9 + 0.1 * rng.random()), agreements, *loss, rounds, accepted + rounds // 2, accepted, accepted + rounds)
+        return (
+            num_positions,
+            num_positions * share * (0.9 + 0.1 * rng.random()),
+            agreements,
+            *loss,
+            rounds,
+            accepted + rounds // 2,
+            accepted,
+            accepted + rounds,
+        )
 
     def checkpoint(self, run, step):
         """The adapter and the optimiser's state after a step; the state of the one before goes."""
         # The template's adapter with another last weight: it can be used like any.
         adapter = self.adapter[:-4] + struct.pack("<f", self.rng.random() / 100)
         checkpoint = self.insert(
-            "checkpoints", uid=self.uid(), draft_model_id=self.draft_id, adapter_blob_id=self.blob(adapter), adapter_config=self.adapter_config,
-            rank=2, alpha=4.0, target_modules=self.target_modules, source=f"run {run}, step {step}", created_at_ms=self.clock_ms,
+            "checkpoints",
+            uid=self.uid(),
+            draft_model_id=self.draft_id,
+            adapter_blob_id=self.blob(adapter),
+            adapter_config=self.adapter_config,
+            rank=2,
+            alpha=4.0,
+            target_modules=self.target_modules,
+            source=f"run {run}, step {step}",
+            created_at_ms=self.clock_ms,
         )
         self.database.execute("UPDATE train_checkpoints SET state_blob_id = NULL WHERE run_id = ?", [run])
         self.insert(
-            "train_checkpoints", run_id=run, step=step, checkpoint_id=checkpoint, state_blob_id=self.blob(self.rng.randbytes(8192)), created_at_ms=self.clock_ms
+            "train_checkpoints",
+            run_id=run,
+            step=step,
+            checkpoint_id=checkpoint,
+            state_blob_id=self.blob(self.rng.randbytes(8192)),
+            created_at_ms=self.clock_ms,
         )
         self.checkpoints.append(checkpoint)
         for alias in ["latest", "final"] + ["best"] * (run % 2):
@@ -414,7 +564,17 @@ class Maker:
         generations, rounds = [], []
         for place, index in enumerate(self.prompts.of_set(prompt_set)):
             slot = (place, "spec_base", 0, 0, place)
-            self.generation(generations, rounds, run, slot, self.prompts.answer(index, ""), quality=1, speed=1000, checkpoint=None, fails=False)
+            self.generation(
+                generations,
+                rounds,
+                run,
+                slot,
+                self.prompts.answer(index, ""),
+                quality=1,
+                speed=1000,
+                checkpoint=None,
+                fails=False,
+            )
         self.write_generations(generations, rounds)
         for share, checkpoint in [(0.5, None), (0.6, self.checkpoints[0]), (0.7, self.checkpoints[-1])]:
             self.database.executemany(
@@ -469,7 +629,9 @@ def main():
         if dangling or damage != [("ok",)]:
             sys.exit(f"the database is not sound: {dangling[:3]} {damage[:3]}")
     database.execute("PRAGMA journal_mode = WAL")
-    counts = [database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("runs", "generations", "rounds")]
+    counts = [
+        database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("runs", "generations", "rounds")
+    ]
     database.close()
     size = arguments.database.stat().st_size / 1e6
     print("{} runs, {} generations, {} rounds".format(*counts), f"({size:.0f} MB) in {time.monotonic() - began:.1f} s")

@@ -55,13 +55,15 @@ enum What {
     Disagreements,
     /// One row a step of training
     TrainSteps,
-    /// One row a step at which training was evaluated; of speclora evaluate, one a prompt and draft
+    /// One row a step at which training was evaluated
     Evaluations,
+    /// One row a prompt and draft, of speclora evaluate
+    PromptEvaluations,
 }
 
 impl What {
-    /// The query that gives the rows of a run of this kind.
-    fn query(self, kind: &str) -> &'static str {
+    /// The query that gives the rows of a run.
+    fn query(self) -> &'static str {
         match self {
             Self::Summary => "mode_metrics",
             Self::Prompts => "prompt_metrics",
@@ -70,8 +72,8 @@ impl What {
             Self::Examples => "run_examples",
             Self::Disagreements => "example_disagreements",
             Self::TrainSteps => "train_steps",
-            Self::Evaluations if kind == "evaluate" => "prompt_evaluations",
             Self::Evaluations => "train_evaluations",
+            Self::PromptEvaluations => "prompt_evaluations",
         }
     }
 
@@ -85,7 +87,8 @@ impl What {
             Self::Examples => "examples",
             Self::Disagreements => "disagreements",
             Self::TrainSteps => "train steps",
-            Self::Evaluations => "evaluations",
+            Self::Evaluations => "evaluations of training",
+            Self::PromptEvaluations => "evaluations of prompts",
         }
     }
 }

@@ -95,7 +95,7 @@ impl<W: Write + Send> RowWriter<W> {
             RowFormat::Jsonl => Self::Jsonl(Objects::new(out, columns)),
             RowFormat::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
-                writer.write_record(columns.iter().map(|column| &column.name))?;
+                writer.write_record(columns.iter().map(|column| &column.name)).map_err(to_io)?;
                 Self::Csv(Box::new(writer))
             }
             RowFormat::Parquet => Self::Parquet(Box::new(ParquetWriter::new(out, columns)?)),
@@ -113,7 +113,7 @@ impl<W: Write + Send> RowWriter<W> {
                 objects.push(cells, ["{\n    ", ",\n    ", ": ", "\n  }"])
             }
             Self::Jsonl(objects) => objects.push(cells, ["{", ",", ":", "}\n"]),
-            Self::Csv(writer) => Ok(writer.write_record(cells.iter().map(Cell::to_field))?),
+            Self::Csv(writer) => writer.write_record(cells.iter().map(Cell::to_field)).map_err(to_io),
             Self::Parquet(writer) => writer.push(cells),
         }
     }
@@ -133,6 +133,14 @@ impl<W: Write + Send> RowWriter<W> {
             Self::Csv(mut writer) => writer.flush(),
             Self::Parquet(writer) => writer.finish(),
         }
+    }
+}
+
+/// What the file below could not do, as it said it; a closed pipe stays one.
+fn to_io(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(cause) => cause,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 
@@ -197,6 +205,28 @@ mod tests {
             ] {
                 assert_eq!(written(format, &rows()[..num_rows]), grid.render(of_grid), "{format:?}");
             }
+        }
+    }
+
+    #[test]
+    fn closed_pipe_is_known_as_one() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for format in [RowFormat::Json, RowFormat::Jsonl, RowFormat::Csv, RowFormat::Parquet] {
+            let write = || {
+                let mut writer = RowWriter::new(Closed, format, &columns())?;
+                // CSV is buffered.
+                (0..10_000).try_for_each(|_| writer.push(&rows()[0]))?;
+                writer.finish()
+            };
+            assert_eq!(write().map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe), "{format:?}");
         }
     }
 

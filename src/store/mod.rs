@@ -19,6 +19,7 @@ mod error;
 mod evaluations;
 mod examples;
 mod generations;
+pub mod ingest;
 mod lineage;
 mod lookup;
 mod metrics;

@@ -13,7 +13,11 @@ from raw import mean, median
 # Higher is better, but for times.
 LOWER_IS_BETTER = {"time_to_first_token", "time_to_last_token", "time_per_output_token"}
 METRICS = [
-    "tokens_per_second", "decode_tokens_per_second", "time_to_first_token", "time_to_last_token", "acceptance_rate",
+    "tokens_per_second",
+    "decode_tokens_per_second",
+    "time_to_first_token",
+    "time_to_last_token",
+    "acceptance_rate",
     "mean_acceptance_length",
 ]
 

@@ -6,28 +6,85 @@ import struct
 from raw import MODES, at, ratio
 
 GENERATION = [
-    "environment_id", "exec_order", "prompt_index", "mode", "iteration", "is_warmup", "checkpoint_id", "seed", "load_average",
-    "error", "stop_reason", "num_prompt_tokens", "num_target_forwards", "num_draft_forwards", "time_to_first_token_ns",
-    "time_to_last_token_ns", "output_sha256", "output_text",
+    "environment_id",
+    "exec_order",
+    "prompt_index",
+    "mode",
+    "iteration",
+    "is_warmup",
+    "checkpoint_id",
+    "seed",
+    "load_average",
+    "error",
+    "stop_reason",
+    "num_prompt_tokens",
+    "num_target_forwards",
+    "num_draft_forwards",
+    "time_to_first_token_ns",
+    "time_to_last_token_ns",
+    "output_sha256",
+    "output_text",
 ]
 FIGURES = [
-    "total_tokens", "num_rounds", "num_drafted", "num_accepted", "num_emitted", "tokens_per_second", "decode_tokens_per_second",
-    "acceptance_rate", "mean_acceptance_length", "is_lossless",
+    "total_tokens",
+    "num_rounds",
+    "num_drafted",
+    "num_accepted",
+    "num_emitted",
+    "tokens_per_second",
+    "decode_tokens_per_second",
+    "acceptance_rate",
+    "mean_acceptance_length",
+    "is_lossless",
 ]
 ROUND = ["num_drafted", "num_accepted", "num_emitted", "draft_ns", "verify_ns"]
 JUDGED = ["num_positions", "num_agreements", "num_rounds", "num_drafted", "num_accepted", "num_emitted"]
 MODEL = [
-    "name", "format", "family", "quantization", "num_parameters", "num_layers", "hidden_size", "vocab_size", "context_length",
-    "size_bytes", "sha256", "tokenizer_sha256",
+    "name",
+    "format",
+    "family",
+    "quantization",
+    "num_parameters",
+    "num_layers",
+    "hidden_size",
+    "vocab_size",
+    "context_length",
+    "size_bytes",
+    "sha256",
+    "tokenizer_sha256",
 ]
 MACHINE = [
-    "hostname", "os", "kernel", "cpu_model", "num_cpus", "memory_bytes", "engine", "speclora_version", "git_commit", "git_dirty",
+    "hostname",
+    "os",
+    "kernel",
+    "cpu_model",
+    "num_cpus",
+    "memory_bytes",
+    "engine",
+    "speclora_version",
+    "git_commit",
+    "git_dirty",
 ]
 SEED_SUMMARY = [
-    "mode", "avg_tokens_per_second", "avg_time_to_last_token", "avg_acceptance_rate", "total_tokens", "num_prompts",
-    "min_tokens_per_second", "max_tokens_per_second", "median_tokens_per_second", "median_time_to_last_token",
-    "median_acceptance_rate", "avg_decode_tokens_per_second", "acceptance_rate", "mean_acceptance_length", "speedup",
-    "tokens_per_second_gain", "acceptance_rate_gain", "num_compared", "num_lossless",
+    "mode",
+    "avg_tokens_per_second",
+    "avg_time_to_last_token",
+    "avg_acceptance_rate",
+    "total_tokens",
+    "num_prompts",
+    "min_tokens_per_second",
+    "max_tokens_per_second",
+    "median_tokens_per_second",
+    "median_time_to_last_token",
+    "median_acceptance_rate",
+    "avg_decode_tokens_per_second",
+    "acceptance_rate",
+    "mean_acceptance_length",
+    "speedup",
+    "tokens_per_second_gain",
+    "acceptance_rate_gain",
+    "num_compared",
+    "num_lossless",
 ]
 SEED_PROMPT = ["tokens_per_second", "time_to_last_token", "acceptance_rate", "total_tokens", "num_iterations"]
 # The draft's probability from which on collect calls it sure.
@@ -44,17 +101,31 @@ def tokens(data):
 
 # Rows: `export --what`
 
+
 def generations(raw, run):
     return [
-        {"run_id": run, "generation_id": row["id"], **picked(row, GENERATION), **picked(raw.figures(row), FIGURES), "started_at": at(row["started_at_ms"])}
+        {
+            "run_id": run,
+            "generation_id": row["id"],
+            **picked(row, GENERATION),
+            **picked(raw.figures(row), FIGURES),
+            "started_at": at(row["started_at_ms"]),
+        }
         for row in raw.rows("generations", run)
     ]
 
 
 def rounds(raw, run):
     return [
-        {"run_id": run, "generation_id": row["id"], **picked(row, ["prompt_index", "mode", "iteration", "is_warmup"]), "round": each["round"], **picked(each, ROUND)}
-        for row in raw.rows("generations", run) for each in raw.rounds[row["id"]]
+        {
+            "run_id": run,
+            "generation_id": row["id"],
+            **picked(row, ["prompt_index", "mode", "iteration", "is_warmup"]),
+            "round": each["round"],
+            **picked(each, ROUND),
+        }
+        for row in raw.rows("generations", run)
+        for each in raw.rounds[row["id"]]
     ]
 
 
@@ -62,10 +133,23 @@ def train_steps(raw, run):
     learned = {}
     for row in raw.rows("train_step_examples", run):
         learned[row["step"]] = learned.get(row["step"], 0) + 1
-    names = ["run_id", "step", "epoch", "loss", "nonfinite", "gradient_norm", "learning_rate", "num_positions", "num_tokens", "step_ns"]
+    names = [
+        "run_id",
+        "step",
+        "epoch",
+        "loss",
+        "nonfinite",
+        "gradient_norm",
+        "learning_rate",
+        "num_positions",
+        "num_tokens",
+        "step_ns",
+    ]
     return [
         {
-            **picked(row, names), "num_examples": learned.get(row["step"], 0), "ended_at": at(row["ended_at_ms"]),
+            **picked(row, names),
+            "num_examples": learned.get(row["step"], 0),
+            "ended_at": at(row["ended_at_ms"]),
             "tokens_per_second": ratio(row["num_tokens"], row["step_ns"] / 1e9),
         }
         for row in sorted(raw.rows("train_steps", run), key=lambda row: row["step"])
@@ -81,57 +165,73 @@ def examples(raw, run):
         example = raw.examples[identity]
         first, model = raw.generations.get(example["generation_id"]), raw.models[example["target_model_id"]]
         counts = raw.counts(first) if first else {}
-        rows.append({
-            "run_id": run,
-            "example_id": identity,
-            "purpose": purpose,
-            **picked(example, ["generation_id", "split_key", "num_prompt_tokens", "num_output_tokens", "sha256"]),
-            "prompt": raw.prompts[example["prompt_id"]]["text"],
-            "target_model": model["name"],
-            "target_model_sha256": model["sha256"],
-            "acceptance_rate": ratio(counts.get("num_accepted"), counts.get("num_drafted")),
-            "num_disagreements": len(raw.disagreements[first["id"]]) if first else None,
-            "collected_at": at(example["created_at_ms"]),
-            "prompt_tokens": tokens(example["prompt_tokens"]),
-            "output_tokens": tokens(example["output_tokens"]),
-            "output_text": first["output_text"] if first else None,
-        })
+        rows.append(
+            {
+                "run_id": run,
+                "example_id": identity,
+                "purpose": purpose,
+                **picked(example, ["generation_id", "split_key", "num_prompt_tokens", "num_output_tokens", "sha256"]),
+                "prompt": raw.prompts[example["prompt_id"]]["text"],
+                "target_model": model["name"],
+                "target_model_sha256": model["sha256"],
+                "acceptance_rate": ratio(counts.get("num_accepted"), counts.get("num_drafted")),
+                "num_disagreements": len(raw.disagreements[first["id"]]) if first else None,
+                "collected_at": at(example["created_at_ms"]),
+                "prompt_tokens": tokens(example["prompt_tokens"]),
+                "output_tokens": tokens(example["output_tokens"]),
+                "output_text": first["output_text"] if first else None,
+            }
+        )
     return rows
 
 
 def disagreements(raw, run):
     prompts = {row["prompt_index"]: raw.prompts[row["prompt_id"]]["text"] for row in raw.rows("run_prompts", run)}
-    names = ["generation_id", "round", "position", "draft_token", "target_token", "draft_probability", "target_probability"]
+    names = [
+        "generation_id",
+        "round",
+        "position",
+        "draft_token",
+        "target_token",
+        "draft_probability",
+        "target_probability",
+    ]
     return [
         {
-            "run_id": run, "example_id": raw.example_of_generation.get(row["id"]), "prompt_index": row["prompt_index"],
-            "prompt": prompts[row["prompt_index"]], **picked(each, names),
+            "run_id": run,
+            "example_id": raw.example_of_generation.get(row["id"]),
+            "prompt_index": row["prompt_index"],
+            "prompt": prompts[row["prompt_index"]],
+            **picked(each, names),
         }
-        for row in raw.rows("generations", run) if not row["is_warmup"] for each in raw.disagreements[row["id"]]
+        for row in raw.rows("generations", run)
+        if not row["is_warmup"]
+        for each in raw.disagreements[row["id"]]
     ]
 
 
 def prompt_evaluations(raw, run):
     prompts = {row["prompt_index"]: raw.prompts[row["prompt_id"]]["text"] for row in raw.rows("run_prompts", run)}
-    rows = sorted(raw.rows("prompt_evaluations", run), key=lambda row: (row["prompt_index"], row["checkpoint_id"] or -1))
+    rows = sorted(
+        raw.rows("prompt_evaluations", run), key=lambda row: (row["prompt_index"], row["checkpoint_id"] or -1)
+    )
     return [
         {
-            "run_id": run, "prompt": prompts[row["prompt_index"]], **picked(row, ["prompt_index", "checkpoint_id", *JUDGED]),
+            "run_id": run,
+            "prompt": prompts[row["prompt_index"]],
+            **picked(row, ["prompt_index", "checkpoint_id", *JUDGED]),
             **{name: value for name, value in raw.judged([row]).items() if name != "num_positions"},
         }
         for row in rows
     ]
 
 
-def evaluations(raw, run):
-    return (prompt_evaluations if raw.runs[run]["kind"] == "evaluate" else type(raw).train_evaluations)(raw, run)
-
-
 def errors(raw, run):
     names = ["exec_order", "prompt_index", "mode", "iteration", "is_warmup", "error"]
     return [
         {**picked(row, names), "started_at": at(row["started_at_ms"])}
-        for row in raw.rows("generations", run) if row["error"] is not None
+        for row in raw.rows("generations", run)
+        if row["error"] is not None
     ]
 
 
@@ -143,11 +243,13 @@ WHAT = {
     "examples": examples,
     "disagreements": disagreements,
     "train-steps": train_steps,
-    "evaluations": evaluations,
+    "evaluations": lambda raw, run: raw.train_evaluations(run),
+    "prompt-evaluations": prompt_evaluations,
 }
 
 
 # Runs as a whole
+
 
 def last_step(raw, run):
     return max(raw.rows("train_steps", run), key=lambda row: row["step"], default={})
@@ -161,27 +263,35 @@ def listed(raw):
             continue
         # A run has summaries once it has ended.
         ended = row["status"] != "running"
-        speeds = {metrics["mode"]: metrics["avg_tokens_per_second"] for metrics in raw.mode_metrics(run)} if ended else {}
+        speeds = (
+            {metrics["mode"]: metrics["avg_tokens_per_second"] for metrics in raw.mode_metrics(run)} if ended else {}
+        )
         models = {model["role"]: model["path"] for model in raw.rows("run_models", run)}
-        held_out = [step["expected_acceptance"] for step in raw.train_evaluations(run) if step["expected_acceptance"] is not None]
+        held_out = [
+            step["expected_acceptance"]
+            for step in raw.train_evaluations(run)
+            if step["expected_acceptance"] is not None
+        ]
         target = speeds.get("target_only")
-        rows.append({
-            "run_id": run,
-            **picked(row, ["name", "kind", "num_planned_generations", "uid"]),
-            "state": raw.state(run),
-            "started_at": at(row["started_at_ms"]),
-            "duration": (row["ended_at_ms"] - row["started_at_ms"]) / 1e3 if ended else None,
-            "num_generations": len(raw.rows("generations", run)),
-            "num_prompts": len(raw.rows("run_prompts", run)),
-            "target": models.get("target"),
-            "draft": models.get("draft"),
-            "target_tokens_per_second": target,
-            "spec_base_speedup": ratio(speeds.get("spec_base"), target),
-            "spec_lora_speedup": ratio(speeds.get("spec_lora"), target),
-            "num_steps": last_step(raw, run).get("step"),
-            "train_loss": last_step(raw, run).get("loss"),
-            "best_expected_acceptance": max(held_out, default=None),
-        })
+        rows.append(
+            {
+                "run_id": run,
+                **picked(row, ["name", "kind", "num_planned_generations", "uid"]),
+                "state": raw.state(run),
+                "started_at": at(row["started_at_ms"]),
+                "duration": (row["ended_at_ms"] - row["started_at_ms"]) / 1e3 if ended else None,
+                "num_generations": len(raw.rows("generations", run)),
+                "num_prompts": len(raw.rows("run_prompts", run)),
+                "target": models.get("target"),
+                "draft": models.get("draft"),
+                "target_tokens_per_second": target,
+                "spec_base_speedup": ratio(speeds.get("spec_base"), target),
+                "spec_lora_speedup": ratio(speeds.get("spec_lora"), target),
+                "num_steps": last_step(raw, run).get("step"),
+                "train_loss": last_step(raw, run).get("loss"),
+                "best_expected_acceptance": max(held_out, default=None),
+            }
+        )
     return rows
 
 
@@ -251,7 +361,9 @@ def collected(raw, run):
         "num_disagreements": len(of_answers),
         "num_confident_disagreements": sum(each["draft_probability"] >= CONFIDENCE for each in of_answers),
         "run_id": run,
-        "num_new_examples": sum(raw.generations.get(raw.examples[id]["generation_id"], {}).get("run_id") == run for id in kept),
+        "num_new_examples": sum(
+            raw.generations.get(raw.examples[id]["generation_id"], {}).get("run_id") == run for id in kept
+        ),
         "num_held_out": sum(raw.examples[id]["split_key"] < holdout for id in kept),
         **picked(first, ["total_tokens", "acceptance_rate"]),
         "acceptance_threshold": threshold,
@@ -270,7 +382,8 @@ def shown(raw, run):
         **facts(raw, run),
         "models": [{**picked(row, ["role", "path"]), **picked(raw.models[row["model_id"]], MODEL)} for row in roles],
         "settings": [
-            {**picked(row, ["key", "value", "origin", "source"]), "number": number(json.loads(row["value"]))} for row in settings
+            {**picked(row, ["key", "value", "origin", "source"]), "number": number(json.loads(row["value"]))}
+            for row in settings
         ],
     }
     if kind == "train":
@@ -280,7 +393,10 @@ def shown(raw, run):
     if kind == "collect":
         shown["collected"] = collected(raw, run)
     return {
-        **shown, "modes": raw.mode_metrics(run), "acceptance_by_position": raw.acceptance_by_position(run), "errors": errors(raw, run),
+        **shown,
+        "modes": raw.mode_metrics(run),
+        "acceptance_by_position": raw.acceptance_by_position(run),
+        "errors": errors(raw, run),
     }
 
 
@@ -292,7 +408,21 @@ def metadata(raw, run):
         machine["git_dirty"] = bool(machine["git_dirty"])
     models = {model["role"]: model["path"] for model in raw.rows("run_models", run)}
     return {
-        **picked(known, ["run_id", "uid", "name", "kind", "state", "num_generations", "num_planned_generations", "num_failed", "tags", "notes"]),
+        **picked(
+            known,
+            [
+                "run_id",
+                "uid",
+                "name",
+                "kind",
+                "state",
+                "num_generations",
+                "num_planned_generations",
+                "num_failed",
+                "tags",
+                "notes",
+            ],
+        ),
         "target": models.get("target"),
         "draft": models.get("draft"),
         "prompts": picked(raw.prompt_sets[row["prompt_set_id"]], ["name", "sha256"]),
@@ -307,15 +437,25 @@ def exported(raw, run):
     times = {"timestamp": known["started_at"], **picked(known, ["started_at", "ended_at", "duration"])}
     if kind == "train":
         names = [
-            "num_steps", "train_loss", "num_train_examples", "num_replay_examples", "num_held_out_examples", "checkpoint_id", "adapter_source",
+            "num_steps",
+            "train_loss",
+            "num_train_examples",
+            "num_replay_examples",
+            "num_held_out_examples",
+            "checkpoint_id",
+            "adapter_source",
         ]
         return {
-            "schema_version": 1, "metadata": {**times, **metadata(raw, run), **picked(known, names)},
-            "evaluations": raw.train_evaluations(run), "steps": train_steps(raw, run),
+            "schema_version": 1,
+            "metadata": {**times, **metadata(raw, run), **picked(known, names)},
+            "evaluations": raw.train_evaluations(run),
+            "steps": train_steps(raw, run),
         }
     if kind == "evaluate":
         return {
-            "schema_version": 1, "metadata": {**times, **metadata(raw, run)}, "drafts": raw.draft_evaluations(run),
+            "schema_version": 1,
+            "metadata": {**times, **metadata(raw, run)},
+            "drafts": raw.draft_evaluations(run),
             "prompts": prompt_evaluations(raw, run),
         }
     modes = {row["mode"]: picked(row, SEED_SUMMARY) for row in raw.mode_metrics(run)}
@@ -323,14 +463,26 @@ def exported(raw, run):
     per_prompt = []
     for row in sorted(raw.rows("run_prompts", run), key=lambda row: row["prompt_index"]):
         text = raw.prompts[row["prompt_id"]]["text"]
-        own = {each["mode"]: picked(each, SEED_PROMPT) for each in figures if each["prompt_index"] == row["prompt_index"]}
+        own = {
+            each["mode"]: picked(each, SEED_PROMPT) for each in figures if each["prompt_index"] == row["prompt_index"]
+        }
         preview = text if len(text) <= 50 else text[:50] + "..."
-        per_prompt.append({"prompt": preview, "full_prompt": text, **{mode: own.get(mode) for mode in MODES if mode in own or mode != "control"}})
+        per_prompt.append(
+            {
+                "prompt": preview,
+                "full_prompt": text,
+                **{mode: own.get(mode) for mode in MODES if mode in own or mode != "control"},
+            }
+        )
     whole = {
         "schema_version": 1,
         "metadata": {
-            "timestamp": known["started_at"], "num_prompts": known["num_prompts"], "max_tokens": raw.setting(run, "max_tokens"),
-            "iterations": raw.setting(run, "iterations"), "adapter_path": known["adapter_source"], **metadata(raw, run),
+            "timestamp": known["started_at"],
+            "num_prompts": known["num_prompts"],
+            "max_tokens": raw.setting(run, "max_tokens"),
+            "iterations": raw.setting(run, "iterations"),
+            "adapter_path": known["adapter_source"],
+            **metadata(raw, run),
         },
         "summary": {mode: modes.get(mode) for mode in MODES if mode in modes or mode != "control"},
         "per_prompt": per_prompt,
@@ -342,38 +494,47 @@ def exported(raw, run):
 
 # Adapters
 
+
 def adapters(raw):
     """`adapters list`: newest first."""
     rows = []
     for checkpoint, row in sorted(raw.checkpoints.items(), reverse=True):
         made = next((each for each in raw.train_checkpoints if each["checkpoint_id"] == checkpoint), None)
-        held_out = [each for each in raw.train_evaluations(made["run_id"]) if each["step"] == made["step"]] if made else []
+        held_out = (
+            [each for each in raw.train_evaluations(made["run_id"]) if each["step"] == made["step"]] if made else []
+        )
         model, blob = raw.models[row["draft_model_id"]], raw.blobs[row["adapter_blob_id"]]
-        rows.append({
-            "checkpoint_id": checkpoint,
-            "aliases": raw.aliases_of(checkpoint),
-            **picked(row, ["rank", "alpha", "target_modules", "source", "uid"]),
-            "created_at": at(row["created_at_ms"]),
-            "size_bytes": blob["size_bytes"],
-            "adapter_sha256": blob["sha256"],
-            "draft_model": model["name"],
-            "draft_model_sha256": model["sha256"],
-            "train_run_id": made and made["run_id"],
-            "train_step": made and made["step"],
-            "expected_acceptance": held_out[0]["expected_acceptance"] if held_out else None,
-        })
+        rows.append(
+            {
+                "checkpoint_id": checkpoint,
+                "aliases": raw.aliases_of(checkpoint),
+                **picked(row, ["rank", "alpha", "target_modules", "source", "uid"]),
+                "created_at": at(row["created_at_ms"]),
+                "size_bytes": blob["size_bytes"],
+                "adapter_sha256": blob["sha256"],
+                "draft_model": model["name"],
+                "draft_model_sha256": model["sha256"],
+                "train_run_id": made and made["run_id"],
+                "train_step": made and made["step"],
+                "expected_acceptance": held_out[0]["expected_acceptance"] if held_out else None,
+            }
+        )
     return rows
 
 
 def adapter(raw, row):
     """`adapters show` of a row of `adapters list`."""
     return {
-        **row, "aliases": row["aliases"].split(", ") if row["aliases"] else [], "target_modules": json.loads(row["target_modules"]),
-        "lineage": raw.lineage(row["checkpoint_id"]), "config": json.loads(raw.checkpoints[row["checkpoint_id"]]["adapter_config"]),
+        **row,
+        "aliases": row["aliases"].split(", ") if row["aliases"] else [],
+        "target_modules": json.loads(row["target_modules"]),
+        "lineage": raw.lineage(row["checkpoint_id"]),
+        "config": json.loads(raw.checkpoints[row["checkpoint_id"]]["adapter_config"]),
     }
 
 
 # Tables for people
+
 
 def text_of(value, style):
     """A number as tables show it."""
@@ -389,15 +550,31 @@ def summary_lines(raw, run):
     metrics = raw.mode_metrics(run)
     lines = []
     for row in metrics:
-        lines.append(f"{row['mode']} {text_of(row['avg_tokens_per_second'], '.1f')} {text_of(row['avg_time_to_last_token'], 'seconds')} {text_of(row['avg_acceptance_rate'], 'percent')}")
-    speedups = [f"{row['mode']} {row['speedup']:.2f}x" for row in metrics if row["mode"].startswith("spec_") and row["speedup"] is not None]
+        lines.append(
+            f"{row['mode']} {text_of(row['avg_tokens_per_second'], '.1f')} {text_of(row['avg_time_to_last_token'], 'seconds')} {text_of(row['avg_acceptance_rate'], 'percent')}"
+        )
+    speedups = [
+        f"{row['mode']} {row['speedup']:.2f}x"
+        for row in metrics
+        if row["mode"].startswith("spec_") and row["speedup"] is not None
+    ]
     if speedups:
         lines.append("Speedup vs target: " + ", ".join(speedups))
     for row in metrics:
-        gains = [f"{100 * row['tokens_per_second_gain']:+.1f}% tokens/s"] if row["tokens_per_second_gain"] is not None else []
-        gains += [f"{100 * row['acceptance_rate_gain']:+.1f} pp acceptance"] if row["acceptance_rate_gain"] is not None else []
+        gains = (
+            [f"{100 * row['tokens_per_second_gain']:+.1f}% tokens/s"]
+            if row["tokens_per_second_gain"] is not None
+            else []
+        )
+        gains += (
+            [f"{100 * row['acceptance_rate_gain']:+.1f} pp acceptance"]
+            if row["acceptance_rate_gain"] is not None
+            else []
+        )
         if gains:
             lines.append("LoRA improvement over base: " + ", ".join(gains))
         if row["mode"] != "target_only" and row["num_compared"]:
-            lines.append(f"Lossless: {row['num_lossless']} of {row['num_compared']} prompts: {row['mode']} output equals target_only's, token for token")
+            lines.append(
+                f"Lossless: {row['num_lossless']} of {row['num_compared']} prompts: {row['mode']} output equals target_only's, token for token"
+            )
     return lines

@@ -55,8 +55,17 @@ class Raw:
         self.train_checkpoints = sorted(read("train_checkpoints"), key=lambda row: (row["run_id"], row["step"]))
         self.of_run, self.rounds, self.disagreements = {}, defaultdict(list), defaultdict(list)
         for table in [
-            "run_settings", "run_models", "run_prompts", "run_tags", "run_notes", "run_examples", "run_draft_vocabularies",
-            "train_steps", "train_step_examples", "example_evaluations", "prompt_evaluations",
+            "run_settings",
+            "run_models",
+            "run_prompts",
+            "run_tags",
+            "run_notes",
+            "run_examples",
+            "run_draft_vocabularies",
+            "train_steps",
+            "train_step_examples",
+            "example_evaluations",
+            "prompt_evaluations",
         ]:
             self.of_run[table] = defaultdict(list)
             for row in read(table):
@@ -107,15 +116,29 @@ class Raw:
     def figures(self, generation):
         """A generation's figures; of one that failed, none."""
         names = [
-            "total_tokens", "num_rounds", "num_drafted", "num_accepted", "num_emitted", "time_to_first_token", "time_to_last_token",
-            "tokens_per_second", "decode_tokens_per_second", "time_per_output_token", "acceptance_rate", "mean_acceptance_length",
+            "total_tokens",
+            "num_rounds",
+            "num_drafted",
+            "num_accepted",
+            "num_emitted",
+            "time_to_first_token",
+            "time_to_last_token",
+            "tokens_per_second",
+            "decode_tokens_per_second",
+            "time_per_output_token",
+            "acceptance_rate",
+            "mean_acceptance_length",
             "is_lossless",
         ]
         figures = dict.fromkeys(names)
         if generation["error"] is not None:
             return figures
         counts = self.counts(generation)
-        first, last, tokens = generation["time_to_first_token_ns"], generation["time_to_last_token_ns"], len(generation["output_tokens"]) // 4
+        first, last, tokens = (
+            generation["time_to_first_token_ns"],
+            generation["time_to_last_token_ns"],
+            len(generation["output_tokens"]) // 4,
+        )
         figures.update(counts, total_tokens=tokens, time_to_first_token=first / 1e9, time_to_last_token=last / 1e9)
         figures["tokens_per_second"] = ratio(tokens or None, last / 1e9)
         if tokens > 1 and last > first:
@@ -154,8 +177,13 @@ class Raw:
             for name in ["total_tokens", "num_rounds", "num_drafted", "num_accepted", "num_emitted"]:
                 row[name] = sum(column(name))
             for name in [
-                "tokens_per_second", "decode_tokens_per_second", "time_per_output_token", "time_to_first_token", "time_to_last_token",
-                "acceptance_rate", "mean_acceptance_length",
+                "tokens_per_second",
+                "decode_tokens_per_second",
+                "time_per_output_token",
+                "time_to_first_token",
+                "time_to_last_token",
+                "acceptance_rate",
+                "mean_acceptance_length",
             ]:
                 row[name] = mean(column(name))
             row["is_lossless"] = min(column("is_lossless"), default=None)
@@ -209,21 +237,27 @@ class Raw:
         positions = []
         for mode in MODES:
             rounds = [
-                row for generation in self.rows("generations", run) if generation["mode"] == mode and not generation["is_warmup"]
+                row
+                for generation in self.rows("generations", run)
+                if generation["mode"] == mode and not generation["is_warmup"]
                 for row in self.rounds[generation["id"]]
             ]
             for position in range(1, max((row["num_drafted"] for row in rounds), default=0) + 1):
                 proposed = [row for row in rounds if row["num_drafted"] >= position]
                 accepted = sum(row["num_accepted"] >= position for row in proposed)
-                positions.append({
-                    "run_id": run,
-                    "mode": mode,
-                    "position": position,
-                    "num_proposed": len(proposed),
-                    "num_accepted": accepted,
-                    "acceptance_rate": accepted / len(proposed),
-                    "conditional_acceptance_rate": ratio(accepted, sum(row["num_accepted"] >= position - 1 for row in proposed)),
-                })
+                positions.append(
+                    {
+                        "run_id": run,
+                        "mode": mode,
+                        "position": position,
+                        "num_proposed": len(proposed),
+                        "num_accepted": accepted,
+                        "acceptance_rate": accepted / len(proposed),
+                        "conditional_acceptance_rate": ratio(
+                            accepted, sum(row["num_accepted"] >= position - 1 for row in proposed)
+                        ),
+                    }
+                )
         return positions
 
     # Training and evaluations
@@ -248,7 +282,14 @@ class Raw:
         for row in self.train_checkpoints:
             if row["run_id"] == run:
                 checkpoints[row["step"]] = row["checkpoint_id"]
-        names = ["num_positions", "expected_acceptance", "top1_agreement", "loss", "acceptance_rate", "mean_acceptance_length"]
+        names = [
+            "num_positions",
+            "expected_acceptance",
+            "top1_agreement",
+            "loss",
+            "acceptance_rate",
+            "mean_acceptance_length",
+        ]
         steps = []
         for step in sorted({*groups, *checkpoints}):
             figures = dict.fromkeys(names)
@@ -269,7 +310,9 @@ class Raw:
         for checkpoint in sorted(groups, key=lambda id: -1 if id is None else id):
             source = self.checkpoints[checkpoint]["source"] if checkpoint else None
             names = {"checkpoint_id": checkpoint, "aliases": self.aliases_of(checkpoint), "source": source}
-            drafts.append({"run_id": run, **names, "num_prompts": len(groups[checkpoint]), **self.judged(groups[checkpoint])})
+            drafts.append(
+                {"run_id": run, **names, "num_prompts": len(groups[checkpoint]), **self.judged(groups[checkpoint])}
+            )
         return drafts
 
     def lineage(self, checkpoint):
@@ -282,10 +325,18 @@ class Raw:
                 steps = {row["run_id"]: row["step"] for row in made}
                 for run in sorted(steps) or [None]:
                     row = self.checkpoints[ancestor]
-                    rows.append({
-                        "checkpoint_id": checkpoint, "ancestor_id": ancestor, "depth": depth, "run_id": run, "step": steps.get(run),
-                        "aliases": self.aliases_of(ancestor), "source": row["source"], "created_at": at(row["created_at_ms"]),
-                    })
+                    rows.append(
+                        {
+                            "checkpoint_id": checkpoint,
+                            "ancestor_id": ancestor,
+                            "depth": depth,
+                            "run_id": run,
+                            "step": steps.get(run),
+                            "aliases": self.aliases_of(ancestor),
+                            "source": row["source"],
+                            "created_at": at(row["created_at_ms"]),
+                        }
+                    )
                     parent = self.runs[run]["checkpoint_id"] if run else None
                     if parent not in (None, ancestor) and (parent, depth + 1) not in seen:
                         seen.add((parent, depth + 1))

@@ -78,9 +78,13 @@ def live(check):
     """Has the program make a run of each kind, and returns what it printed."""
     small = ["-m", "16", "--seed", "3"]
     return {
-        "bench": check.json("bench", "-f", "builtin:bench", "-l", "3", "-n", "2", "--adapter", "latest", "--control", *small),
+        "bench": check.json(
+            "bench", "-f", "builtin:bench", "-l", "3", "-n", "2", "--adapter", "latest", "--control", *small
+        ),
         "collect": check.json("collect", "-f", "builtin:train", "-l", "8", *small),
-        "train": check.json("train", "--rank", "2", "--epochs", "1", "--eval-every", "1", "--holdout", "0.5", "--seed", "3"),
+        "train": check.json(
+            "train", "--rank", "2", "--epochs", "1", "--eval-every", "1", "--holdout", "0.5", "--seed", "3"
+        ),
         "evaluate": check.json("evaluate", "-f", "builtin:bench", "-l", "7", "-a", "latest", *small),
     }
 
@@ -94,7 +98,10 @@ def check_live(check, raw, said):
     check.same("train", {key: said["train"][key] for key in expected}, expected)
     evaluation = said["evaluate"]
     check_gains(check, evaluation["drafts"], raw, run["evaluate"])
-    plain = [{key: draft[key] for key in draft if "_gain" not in key and key not in ORDERS} for draft in evaluation.pop("drafts")]
+    plain = [
+        {key: draft[key] for key in draft if "_gain" not in key and key not in ORDERS}
+        for draft in evaluation.pop("drafts")
+    ]
     check.same("evaluate.drafts", plain, raw.draft_evaluations(run["evaluate"]))
     expected = {**printed.facts(raw, run["evaluate"]), "prompts": printed.prompt_evaluations(raw, run["evaluate"])}
     check.same("evaluate", evaluation, expected)
@@ -122,8 +129,14 @@ def check_gains(check, drafts, raw, run):
             check.num_values += 3
         pairs = [(by_prompt[None][index], rate) for index, rate in by_prompt[draft["checkpoint_id"]].items()]
         pairs = [(old, new) for old, new in pairs if None not in (old, new)]
-        counts = [sum(new > old for old, new in pairs), sum(new == old for old, new in pairs), sum(new < old for old, new in pairs)]
-        check.same(place, [draft[name] for name in ORDERS], counts if draft["checkpoint_id"] is not None else [None] * 3)
+        counts = [
+            sum(new > old for old, new in pairs),
+            sum(new == old for old, new in pairs),
+            sum(new < old for old, new in pairs),
+        ]
+        check.same(
+            place, [draft[name] for name in ORDERS], counts if draft["checkpoint_id"] is not None else [None] * 3
+        )
 
 
 def check_lists(check, raw):
@@ -151,24 +164,18 @@ def check_rows(check, raw):
     """What `export --what` writes of all runs, as JSON Lines and as CSV."""
     runs = [run for run, row in sorted(raw.runs.items()) if row["deleted_at_ms"] is None]
     for what, rows_of in printed.WHAT.items():
-        # Runs of speclora evaluate have evaluations of their own.
-        groups = [runs]
-        if what == "evaluations":
-            groups = [[run for run in runs if (raw.runs[run]["kind"] == "evaluate") == is_evaluation] for is_evaluation in (False, True)]
-        for group in groups:
-            expected = [row for run in group for row in rows_of(raw, run)]
-            selected = ["--all"] if group is runs else [str(run) for run in group]
-            lines = check.output("export", *selected, "--what", what, "--format", "jsonl").splitlines()
-            check.same(f"export --what {what}", [json.loads(line) for line in lines], expected)
-            table = list(csv.DictReader(io.StringIO(check.output("export", *selected, "--what", what, "--format", "csv"), newline="")))
-            check.same(f"export --what {what} as csv", [[*row.values()] for row in table], [fields(json.loads(line)) for line in lines])
+        expected = [row for run in runs for row in rows_of(raw, run)]
+        lines = check.output("export", "--all", "--what", what, "--format", "jsonl").splitlines()
+        check.same(f"export --what {what}", [json.loads(line) for line in lines], expected)
+        text = check.output("export", "--all", "--what", what, "--format", "csv")
+        table = [[*row.values()] for row in csv.DictReader(io.StringIO(text, newline=""))]
+        check.same(f"export --what {what} as csv", table, [fields(line) for line in lines])
 
 
-def fields(row):
-    """The fields of CSV that stand for a row of JSON."""
-    field = lambda value: "" if value is None else " ".join(map(str, value)) if isinstance(value, list) else value if isinstance(value, str) else json.dumps(value)
-    # Python writes 1e-05 where Rust writes 0.00001: both are read back.
-    return [field(value) for value in row.values()]
+def fields(line):
+    """The fields of CSV that stand for a line of JSON; a number keeps its spelling."""
+    field = lambda value: "" if value is None else " ".join(value) if isinstance(value, list) else value
+    return [field(value) for value in json.loads(line, parse_int=str, parse_float=str).values()]
 
 
 def commands(check):
@@ -215,7 +222,11 @@ def check_definitions(check, raw):
             there, back = compared(raw, first, second, metric), compared(raw, second, first, metric)
             check.same(f"{first} {second} {metric}", there["num_prompts"], back["num_prompts"])
             if there["num_prompts"]:
-                check.same(f"{first} {second} {metric}", [there["num_better"], there["num_same"]], [back["num_worse"], back["num_same"]])
+                check.same(
+                    f"{first} {second} {metric}",
+                    [there["num_better"], there["num_same"]],
+                    [back["num_worse"], back["num_same"]],
+                )
                 check.same(f"{first} {second} {metric}", there["difference"], -back["difference"])
     for run in {first[0] for first, _ in sides(raw)}:
         if speedup(raw, run, "target_only") is not None:

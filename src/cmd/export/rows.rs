@@ -1,18 +1,17 @@
 //! Rows of runs, written as the database gives them.
 
 use std::io::BufWriter;
-use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Place, Rows, What};
+use super::{Place, Rows};
 use crate::cmd::context::Context;
 use crate::cmd::facts::Facts;
 use crate::cmd::output::{self, Output};
 use crate::cmd::present::cell;
-use crate::cmd::{Interrupted, UsageError, interrupt};
-use crate::record::{AnswerColumn, ColumnType, RunId};
+use crate::cmd::{Interrupted, interrupt};
+use crate::record::{AnswerColumn, ColumnType};
 use crate::report::{BenchExport, Cell, RowWriter, Style};
 use crate::store::{RowSink, Value, tokens_of};
 
@@ -28,9 +27,9 @@ pub(super) fn export(rows: &Rows, place: Place, context: &Context) -> anyhow::Re
     let progress = (runs.len() > 1).then(|| context.ui.progress("export", "runs", runs.len() as u64));
     let num_rows = write_to(place, context, |out, cancel| {
         let mut sink =
-            Sink { place, target: Target::New(out), columns: vec![], cells: vec![], num_rows: 0, cancel };
+            Sink { place, out: Some(out), writer: None, columns: vec![], cells: vec![], num_rows: 0, cancel };
         for &run in runs {
-            store.stream(query(rows, run)?, &[(":run_id", run.into())], &mut sink)?;
+            store.stream(what.query(), &[(":run_id", run.into())], &mut sink)?;
             if let Some(progress) = &progress {
                 progress.advance(1);
             }
@@ -86,14 +85,6 @@ fn say_written(place: Place, how_much: &str, context: &Context) {
     }
 }
 
-/// The query for a run. Only of evaluations it depends on what the run did.
-fn query(rows: &Rows, run: RunId) -> anyhow::Result<&'static str> {
-    Ok(match rows.what {
-        What::Evaluations => rows.what.query(Facts::read(rows.store, run)?.kind()),
-        other => other.query(""),
-    })
-}
-
 /// Says that there are no such rows.
 fn nothing(rows: &Rows) -> anyhow::Result<String> {
     let plural = rows.what.plural();
@@ -103,41 +94,28 @@ fn nothing(rows: &Rows) -> anyhow::Result<String> {
     })
 }
 
-/// Writes what comes; the first answer decides the columns.
+/// Writes the answers to one query, for one run after the other.
 struct Sink<'a, 'ui> {
     place: Place<'a>,
-    target: Target<'a, 'ui>,
+    /// Where to write, until the columns are known.
+    out: Option<Out<'a, 'ui>>,
+    writer: Option<RowWriter<Out<'a, 'ui>>>,
     columns: Vec<AnswerColumn>,
     cells: Vec<Cell>,
     num_rows: u64,
     cancel: &'a AtomicBool,
 }
 
-/// Where a sink writes: nothing is written before the columns are known.
-enum Target<'a, 'ui> {
-    New(Out<'a, 'ui>),
-    Begun(RowWriter<Out<'a, 'ui>>),
-    /// Beginning failed.
-    Lost,
-}
-
 impl RowSink for Sink<'_, '_> {
     type Error = anyhow::Error;
 
     fn begin(&mut self, columns: &[AnswerColumn]) -> anyhow::Result<()> {
-        match mem::replace(&mut self.target, Target::Lost) {
-            Target::New(out) => {
-                let writer = RowWriter::new(out, self.place.format, columns);
-                self.target = Target::Begun(writer.map_err(|error| output::failed(self.place.path, error))?);
-                self.columns = columns.to_vec();
-                Ok(())
-            }
-            begun if self.columns == columns => {
-                self.target = begun;
-                Ok(())
-            }
-            _ => Err(other_columns()),
+        if let Some(out) = self.out.take() {
+            let writer = RowWriter::new(out, self.place.format, columns);
+            self.writer = Some(writer.map_err(|error| output::failed(self.place.path, error))?);
+            self.columns = columns.to_vec();
         }
+        Ok(())
     }
 
     fn push(&mut self, row: &[Value]) -> anyhow::Result<()> {
@@ -146,7 +124,7 @@ impl RowSink for Sink<'_, '_> {
         }
         self.cells.clear();
         self.cells.extend(self.columns.iter().zip(row).map(|(column, value)| typed(column.holds, value)));
-        if let Target::Begun(writer) = &mut self.target {
+        if let Some(writer) = &mut self.writer {
             writer.push(&self.cells).map_err(|error| output::failed(self.place.path, error))?;
         }
         self.num_rows += 1;
@@ -157,7 +135,7 @@ impl RowSink for Sink<'_, '_> {
 impl Sink<'_, '_> {
     /// Writes what comes after the last row, and returns how many rows there were.
     fn finish(self) -> anyhow::Result<u64> {
-        if let Target::Begun(writer) = self.target {
+        if let Some(writer) = self.writer {
             writer.finish().map_err(|error| output::failed(self.place.path, error))?;
         }
         Ok(self.num_rows)
@@ -170,13 +148,6 @@ fn typed(holds: ColumnType, value: &Value) -> Cell {
         (ColumnType::Tokens, Value::Blob(bytes)) => Cell::Tokens(tokens_of(bytes).collect()),
         _ => cell(value, Style::Decimals(4)),
     }
-}
-
-fn other_columns() -> anyhow::Error {
-    UsageError(
-        "these runs are of kinds whose rows have other columns (export each kind on its own)".to_owned(),
-    )
-    .into()
 }
 
 fn interrupted(path: &Path) -> anyhow::Error {

@@ -29,7 +29,7 @@ pub(super) fn export(store: &Store, run: RunId, place: Place, context: &Context)
         return match facts.kind() {
             "train" => rows::export(&Rows { store, runs: &[run], what: What::TrainSteps }, place, context),
             "evaluate" => {
-                rows::export(&Rows { store, runs: &[run], what: What::Evaluations }, place, context)
+                rows::export(&Rows { store, runs: &[run], what: What::PromptEvaluations }, place, context)
             }
             _ => rows::export_figures(&bench_export(store, run)?, place, context),
         };
