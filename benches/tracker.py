@@ -9,11 +9,11 @@ mean of a metric by run beside MLflow's API.
     pip install mlflow
     benches/tracker.py --database one.db --ten-times ten.db --mlflow small.db
 
-Commands take turns, so that all meet the same state of the machine; the first round of each is not counted, so that files
-are in memory. Medians of wall-clock time are printed, with the lower and upper quartile. A command that this program does
-not have is named and left out. MLflow, where it is installed, gets every value of a smaller database (tokens_per_second of
-each generation) into an SQLite store of its own by its batch API, and is then asked in this process, so that neither its
-start nor its import is counted; the program's start is.
+Commands take turns, so that all meet the same state of the machine; the first round of each is not counted, so that
+files are in memory. Medians of wall-clock time are printed, with the lower and upper quartile. A command that this
+program does not have is named and left out. MLflow, where it is installed, gets every value of a smaller database
+(tokens_per_second of each generation) into an SQLite store of its own by its batch API, and is then asked in this
+process, so that neither its start nor its import is counted; the program's start is.
 """
 
 import argparse
@@ -123,7 +123,7 @@ def time_commands(arguments):
 
 
 def beside_mlflow(arguments):
-    """The mean of a metric by run and mode: MLflow's API, sqlite3, and the program as a whole process, on the same values."""
+    """The mean of a metric by run and mode: MLflow's API, sqlite3 and the program, on the same values."""
     try:
         import mlflow
         from mlflow.entities import Metric

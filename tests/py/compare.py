@@ -1,14 +1,14 @@
-"""What a comparison of two runs, or of two modes of one, must say, from raw rows (see raw.py).
+"""What a comparison of two runs, or of two modes of one, must say, from raw rows (see figures.py).
 
-Prompts are paired by their text. A prompt's figure is the median over its iterations that gave an answer; a run's is the
-mean of these over the prompts that both sides have. Intervals and p-values are not recomputed here: they have fixtures of
-their own.
+Prompts are paired by their text. A prompt's figure is the median over its iterations that gave an answer; a run's is
+the mean of these over the prompts that both sides have. Intervals and p-values are not recomputed here: they have
+fixtures of their own.
 """
 
 import math
 from collections import defaultdict
 
-from raw import mean, median
+from figures import mean, median
 
 # Higher is better, but for times.
 LOWER_IS_BETTER = {"time_to_first_token", "time_to_last_token", "time_per_output_token"}

@@ -5,8 +5,8 @@
 
 The database may be any; benches/make_database.py makes one with runs of every kind and what is hard. It is copied, the
 program adds one run of each kind (whose own output is checked too), and each printed value is then compared with what
-raw.py, printed.py and compare.py say: whole numbers and texts must be equal, others to a relative error of 1e-9. A key that
-is printed and not known here is an error, so that no number goes unchecked. Needs Python 3.9 and nothing else.
+rows.py, printed.py and compare.py say: whole numbers and texts must be equal, others to a relative error of
+1e-9. A key that is printed and not known here is an error, so that no number goes unchecked. Needs Python 3.9 alone.
 """
 
 import argparse
@@ -21,8 +21,11 @@ import tempfile
 from pathlib import Path
 
 import printed
+import rows
 from compare import METRICS, compared, speedup
-from raw import MODES, Raw
+from figures import Figures
+from raw import MODES
+from rows import WHAT
 
 TOLERANCE = 1e-9
 
@@ -103,7 +106,7 @@ def check_live(check, raw, said):
         for draft in evaluation.pop("drafts")
     ]
     check.same("evaluate.drafts", plain, raw.draft_evaluations(run["evaluate"]))
-    expected = {**printed.facts(raw, run["evaluate"]), "prompts": printed.prompt_evaluations(raw, run["evaluate"])}
+    expected = {**printed.facts(raw, run["evaluate"]), "prompts": rows.prompt_evaluations(raw, run["evaluate"])}
     check.same("evaluate", evaluation, expected)
 
 
@@ -114,7 +117,7 @@ def check_gains(check, drafts, raw, run):
     """Gains over the plain draft. Intervals are resampled; here they must only hold what they are intervals of."""
     expected = raw.draft_evaluations(run)
     by_prompt = {}
-    for row in printed.prompt_evaluations(raw, run):
+    for row in rows.prompt_evaluations(raw, run):
         by_prompt.setdefault(row["checkpoint_id"], {})[row["prompt_index"]] = row["acceptance_rate"]
     for draft, figures in zip(drafts, expected):
         place = f"evaluate.drafts {draft['checkpoint_id']}"
@@ -163,7 +166,7 @@ def check_run(check, raw, run):
 def check_rows(check, raw):
     """What `export --what` writes of all runs, as JSON Lines and as CSV."""
     runs = [run for run, row in sorted(raw.runs.items()) if row["deleted_at_ms"] is None]
-    for what, rows_of in printed.WHAT.items():
+    for what, rows_of in WHAT.items():
         expected = [row for run in runs for row in rows_of(raw, run)]
         lines = check.output("export", "--all", "--what", what, "--format", "jsonl").splitlines()
         check.same(f"export --what {what}", [json.loads(line) for line in lines], expected)
@@ -192,15 +195,17 @@ def check_queries(check, raw):
         "acceptance_by_position": lambda run: raw.acceptance_by_position(run),
         "train_evaluations": lambda run: raw.train_evaluations(run),
         "draft_evaluations": lambda run: raw.draft_evaluations(run),
-        "prompt_evaluations": lambda run: printed.prompt_evaluations(raw, run),
-        "generations": lambda run: printed.generations(raw, run),
-        "rounds": lambda run: printed.rounds(raw, run),
-        "train_steps": lambda run: printed.train_steps(raw, run),
+        "prompt_evaluations": lambda run: rows.prompt_evaluations(raw, run),
+        "generations": lambda run: rows.generations(raw, run),
+        "rounds": lambda run: rows.rounds(raw, run),
+        "train_steps": lambda run: rows.train_steps(raw, run),
     }
     for kind in ["bench", "train", "evaluate", "collect"]:
         run = max(id for id, row in raw.runs.items() if row["kind"] == kind and row["deleted_at_ms"] is None)
-        for name, rows in expected.items():
-            check.same(f"query {name} of run {run}", check.json("query", name, "--param", f"run_id={run}"), rows(run))
+        for name, rows_of in expected.items():
+            check.same(
+                f"query {name} of run {run}", check.json("query", name, "--param", f"run_id={run}"), rows_of(run)
+            )
 
 
 def sides(raw):
@@ -216,7 +221,7 @@ def sides(raw):
 
 
 def check_definitions(check, raw):
-    """That the recomputation of comparisons holds on these rows: what it says of both orders of two sides must agree."""
+    """That comparisons are recomputed soundly: what is said of two sides in both orders must agree."""
     for first, second in sides(raw):
         for metric in METRICS:
             there, back = compared(raw, first, second, metric), compared(raw, second, first, metric)
@@ -244,7 +249,7 @@ def main():
         check = Check(arguments.speclora.resolve(), copy)
         try:
             said = live(check)
-            raw = Raw(copy)
+            raw = Figures(copy)
             check_live(check, raw, said)
             check_lists(check, raw)
             for run, row in raw.runs.items():
