@@ -6,20 +6,22 @@
 //!
 //! Databases are made in FOLDER, by default the system's temporary one, and deleted. Three things are timed:
 //!
-//! - one step of training, with the eight examples that it learned from: a transaction of ours, with the run's sign of life,
-//!   every constraint and every foreign key, beside a transaction of rusqlite that inserts the same values into tables without
-//!   any. Both wait for nothing but the write-ahead log (`synchronous = NORMAL`), and take turns;
+//! - one step of training, with the eight examples that it learned from: a transaction of the store's, with the run's sign of
+//!   life; one of rusqlite that inserts the same values into the same tables, with their indices, constraints and foreign keys;
+//!   and one that inserts them into tables that have none of these. All write to the write-ahead log and wait for no disk
+//!   (`synchronous = NORMAL`), and take turns;
 //! - generations with their rounds, one transaction each, as rows a second;
 //! - eight processes that write steps to one file at once: how long the unluckiest of their transactions took.
 //!
 //! Prints one line of JSON for each.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
 
 use half::f16;
 use rusqlite::{Connection, TransactionBehavior, params};
+use serde_json::{Value as Json, json};
 use speclora::ingest::Ingest;
 use speclora::record::{
     Completion, Decoded, Environment, ExampleId, Generation, Mode, ModelInfo, NewRun, Observations, Prompt,
@@ -29,7 +31,9 @@ use speclora::record::{
 
 /// Examples of a step: the default `batch_size`.
 const BATCH_SIZE: u32 = 8;
-const NUM_STEPS: u32 = 4000;
+/// Examples of a training run.
+const NUM_EXAMPLES: u32 = 256;
+const NUM_STEPS: u32 = 2000;
 const NUM_GENERATIONS: u32 = 400;
 const NUM_WRITERS: u32 = 8;
 const STEPS_OF_A_WRITER: u32 = 500;
@@ -53,126 +57,150 @@ fn main() {
     println!("{}", writers(folder.path()));
 }
 
-/// Times steps of both kinds in turn.
-fn steps(folder: &Path) -> serde_json::Value {
+/// Times steps of all kinds in turn.
+fn steps(folder: &Path) -> Json {
     let (mut store, run) = training(&folder.join("steps.db"));
+    let (mut same, same_run) = same(&folder.join("same.db"));
     let mut plain = plain(&folder.join("plain.db"));
-    let (mut ours, mut theirs) = (vec![], vec![]);
+    let (mut of_store, mut of_same, mut of_plain) = (vec![], vec![], vec![]);
     for number in 1..=NUM_STEPS {
         let step = step(number);
-        ours.push(timed(|| store.record_train_step(run, &step).expect("the step is stored")));
-        theirs.push(timed(|| insert_plainly(&mut plain, run, &step).expect("the step is inserted")));
+        of_store.push(timed(|| store.record_train_step(run, &step).expect("the step is stored")));
+        of_same.push(timed(|| insert(&mut same, &SAME, same_run, &step).expect("the step is inserted")));
+        of_plain.push(timed(|| insert(&mut plain, &PLAIN, run, &step).expect("the step is inserted")));
     }
-    let (ours, theirs) = (Times::of(ours), Times::of(theirs));
-    serde_json::json!({
-        "what": "one step of training with 8 examples, committed",
-        "store": ours.json(),
-        "rusqlite": theirs.json(),
-        "ratio_of_medians": ours.median.as_secs_f64() / theirs.median.as_secs_f64(),
-        "ratio_of_means": ours.mean.as_secs_f64() / theirs.mean.as_secs_f64(),
+    let [of_store, of_same, of_plain] = [of_store, of_same, of_plain].map(Times::of);
+    json!({
+        "what": format!("one step of training with {BATCH_SIZE} examples, committed"),
+        "store": of_store.json(),
+        "rusqlite_same_tables": of_same.json(),
+        "rusqlite_plain_tables": of_plain.json(),
+        "ratio_to_same_tables": of_store.median / of_same.median,
+        "ratio_to_plain_tables": of_store.median / of_plain.median,
     })
 }
 
 /// Times generations, each a row and `num_rounds` more.
-fn generations(folder: &Path, num_rounds: usize) -> serde_json::Value {
+fn generations(folder: &Path, num_rounds: usize) -> Json {
     let mut store = Ingest::open(&folder.join(format!("rounds{num_rounds}.db"))).expect("a database is made");
     let run = store.begin_run(&new_run(RunKind::Bench, 1)).expect("the run is stored");
-    let generations: Vec<Generation> =
-        (0..NUM_GENERATIONS).map(|iteration| generation(0, iteration, num_rounds)).collect();
-    let took = timed(|| {
-        for generation in &generations {
-            store.record_generation(run, generation).expect("the generation is stored");
-        }
+    let times = (0..NUM_GENERATIONS).map(|iteration| {
+        let generation = generation(0, iteration, num_rounds);
+        timed(|| store.record_generation(run, &generation).expect("the generation is stored"))
     });
-    let num_rows = generations.len() * (1 + num_rounds);
-    serde_json::json!({
-        "what": format!("generations with {num_rounds} rounds, one commit each"),
-        "rows_per_second": num_rows as f64 / took.as_secs_f64(),
-        "generations_per_second": generations.len() as f64 / took.as_secs_f64(),
+    let times = Times::of(times.collect());
+    json!({
+        "what": format!("a generation with {num_rounds} rounds, committed"),
+        "commit": times.json(),
+        "rows_per_second": (1 + num_rounds) as f64 / times.median,
+        "rows_per_second_of_mean": (1 + num_rounds) as f64 / times.mean,
     })
 }
 
 /// Times processes that write to one file at once.
-fn writers(folder: &Path) -> serde_json::Value {
+fn writers(folder: &Path) -> Json {
     let path = folder.join("writers.db");
     let (mut store, _) = training(&path);
     let runs: Vec<RunId> = (0..NUM_WRITERS).map(|_| begin_training(&mut store)).collect();
     let program = std::env::current_exe().expect("this program has a path");
     let began = Instant::now();
-    let processes: Vec<_> = runs
-        .iter()
-        .map(|run| {
-            let mut command = Command::new(&program);
-            command.arg("--writer").arg(&path).arg(run.to_string()).stdout(Stdio::piped());
-            command.spawn().expect("a writer starts")
-        })
-        .collect();
-    let outputs: Vec<_> =
-        processes.into_iter().map(|process| process.wait_with_output().expect("it ends")).collect();
-    let took = began.elapsed();
-    let worst = |output: &std::process::Output| {
-        serde_json::from_slice::<serde_json::Value>(&output.stdout).ok()?["longest_ms"].as_f64()
+    let start = |run: &RunId| {
+        let mut command = Command::new(&program);
+        command.arg("--writer").arg(&path).arg(run.to_string()).stdout(Stdio::piped());
+        command.spawn().expect("a writer starts")
     };
-    let worst: Vec<f64> = outputs.iter().filter_map(worst).collect();
-    serde_json::json!({
-        "what": "steps of 8 processes in one file",
-        "failed_processes": outputs.iter().filter(|output| !output.status.success()).count(),
+    let processes: Vec<Child> = runs.iter().map(start).collect();
+    let outputs = processes.into_iter().map(|process| process.wait_with_output().expect("a writer ends"));
+    let outputs: Vec<Output> = outputs.collect();
+    let took = began.elapsed();
+    let longest =
+        outputs.iter().filter_map(|output| serde_json::from_slice::<Json>(&output.stdout).ok()?.as_f64());
+    let longest: Vec<f64> = longest.collect();
+    json!({
+        "what": format!("{NUM_WRITERS} processes, {STEPS_OF_A_WRITER} steps each, in one file"),
+        "num_failed": outputs.iter().filter(|output| !output.status.success()).count(),
         "commits_per_second": f64::from(NUM_WRITERS * STEPS_OF_A_WRITER) / took.as_secs_f64(),
-        "longest_commit_ms": worst.iter().copied().fold(0.0, f64::max),
-        "longest_commit_of_each_ms": worst,
+        "longest_wait_ms": longest.iter().copied().fold(0.0, f64::max),
+        "longest_wait_of_each_ms": longest,
     })
 }
 
-/// One of the writers.
-fn write_steps(path: &Path, run: RunId) -> serde_json::Value {
+/// One of the writers: returns the milliseconds that its longest transaction took.
+fn write_steps(path: &Path, run: RunId) -> Json {
     let mut store = Ingest::open(path).expect("the database opens");
     let times = (1..=STEPS_OF_A_WRITER).map(|number| {
         let step = step(number);
         timed(|| store.record_train_step(run, &step).expect("the step is stored"))
     });
-    let longest = times.max().unwrap_or_default();
-    serde_json::json!({ "longest_ms": longest.as_secs_f64() * 1e3 })
+    json!(1e3 * times.fold(0.0, f64::max))
 }
 
-/// A database without constraints, with the same journal.
+/// Statements that insert a step and one of its examples.
+struct Statements {
+    step: &'static str,
+    example: &'static str,
+}
+
+const SAME: Statements = Statements {
+    step: "INSERT INTO train_steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    example: "INSERT INTO train_step_examples VALUES (?1, ?2, ?3)",
+};
+
+const PLAIN: Statements = Statements {
+    step: "INSERT INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    example: "INSERT INTO step_examples VALUES (?1, ?2, ?3)",
+};
+
+/// A database of ours for rusqlite, and a run that trains.
+fn same(path: &Path) -> (Connection, RunId) {
+    let (store, run) = training(path);
+    drop(store);
+    (connection(path, "PRAGMA foreign_keys = ON;"), run)
+}
+
+/// A database without constraints and indices.
 fn plain(path: &Path) -> Connection {
+    connection(
+        path,
+        "CREATE TABLE steps (
+            run_id, step, epoch, loss, nonfinite, gradient_norm, learning_rate, num_positions, num_tokens, step_ns,
+            ended_at_ms
+        );
+        CREATE TABLE step_examples (run_id, step, example_id);",
+    )
+}
+
+/// Opens a file with the journal that the store has, and prepares it.
+fn connection(path: &Path, sql: &str) -> Connection {
     let connection = Connection::open(path).expect("a database is made");
     connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL;
-            PRAGMA synchronous = NORMAL;
-            CREATE TABLE steps (
-                run_id, step, epoch, loss, nonfinite, gradient_norm, learning_rate, num_positions, num_tokens, step_ns,
-                ended_at_ms
-            );
-            CREATE TABLE step_examples (run_id, step, example_id);",
-        )
-        .expect("tables are made");
+        .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; {sql}"))
+        .expect("it is prepared");
     connection
 }
 
-fn insert_plainly(connection: &mut Connection, run: RunId, step: &TrainStep) -> rusqlite::Result<()> {
+fn insert(
+    connection: &mut Connection,
+    statements: &Statements,
+    run: RunId,
+    step: &TrainStep,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction
-        .prepare_cached("INSERT INTO steps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?
-        .execute(params![
-            run.0,
-            step.step,
-            step.epoch,
-            step.loss,
-            None::<&str>,
-            step.gradient_norm,
-            step.learning_rate,
-            step.num_positions,
-            step.num_tokens,
-            step.step_ns as i64,
-            1_700_000_000_000_i64,
-        ])?;
-    {
-        let mut insert = transaction.prepare_cached("INSERT INTO step_examples VALUES (?1, ?2, ?3)")?;
-        for example in &step.examples {
-            insert.execute(params![run.0, step.step, example.0])?;
-        }
+    transaction.prepare_cached(statements.step)?.execute(params![
+        run.0,
+        step.step,
+        step.epoch,
+        step.loss,
+        None::<&str>,
+        step.gradient_norm,
+        step.learning_rate,
+        step.num_positions,
+        step.num_tokens,
+        step.step_ns as i64,
+        1_700_000_000_000_i64,
+    ])?;
+    for example in &step.examples {
+        transaction.prepare_cached(statements.example)?.execute(params![run.0, step.step, example.0])?;
     }
     transaction.commit()
 }
@@ -180,8 +208,8 @@ fn insert_plainly(connection: &mut Connection, run: RunId, step: &TrainStep) -> 
 /// A database with examples, and a run that trains on them.
 fn training(path: &Path) -> (Ingest, RunId) {
     let mut store = Ingest::open(path).expect("a database is made");
-    let run = store.begin_run(&new_run(RunKind::Collect, BATCH_SIZE)).expect("the run is stored");
-    for prompt_index in 0..BATCH_SIZE {
+    let run = store.begin_run(&new_run(RunKind::Collect, NUM_EXAMPLES)).expect("the run is stored");
+    for prompt_index in 0..NUM_EXAMPLES {
         let mut generation = generation(prompt_index, 0, 15);
         if let Ok(completion) = &mut generation.outcome {
             completion.observations = Some(observations(completion.decoded.tokens.len()));
@@ -193,11 +221,13 @@ fn training(path: &Path) -> (Ingest, RunId) {
 }
 
 fn begin_training(store: &mut Ingest) -> RunId {
-    let examples: Vec<_> = (1..=BATCH_SIZE.into()).map(|id| (ExampleId(id), Purpose::Train)).collect();
+    let examples: Vec<_> = (1..=NUM_EXAMPLES.into()).map(|id| (ExampleId(id), Purpose::Train)).collect();
     store.begin_training(&new_run(RunKind::Train, 0), &examples).expect("the run is stored")
 }
 
+/// A step that learns from the next examples, and from the first again after the last.
 fn step(number: u32) -> TrainStep {
+    let example = |index: u32| ExampleId(i64::from((number * BATCH_SIZE + index) * 37 % NUM_EXAMPLES) + 1);
     TrainStep {
         step: number,
         epoch: 1,
@@ -207,7 +237,7 @@ fn step(number: u32) -> TrainStep {
         num_positions: 400,
         num_tokens: 600,
         step_ns: 250_000_000,
-        examples: (1..=BATCH_SIZE.into()).map(ExampleId).collect(),
+        examples: (0..BATCH_SIZE).map(example).collect(),
     }
 }
 
@@ -296,31 +326,28 @@ fn observations(num_positions: usize) -> Observations {
     Observations { prompt_tokens: vec![1, 2, 3], target, disagreements: vec![] }
 }
 
-fn timed(work: impl FnOnce()) -> Duration {
+/// Seconds that work took.
+fn timed(work: impl FnOnce()) -> f64 {
     let began = Instant::now();
     work();
-    began.elapsed()
+    began.elapsed().as_secs_f64()
 }
 
+/// What is said of many times, in seconds.
 struct Times {
-    median: Duration,
-    mean: Duration,
-    longest: Duration,
+    median: f64,
+    mean: f64,
+    longest: f64,
 }
 
 impl Times {
-    fn of(mut times: Vec<Duration>) -> Self {
-        times.sort_unstable();
-        let mean = times.iter().sum::<Duration>() / times.len() as u32;
+    fn of(mut times: Vec<f64>) -> Self {
+        times.sort_unstable_by(f64::total_cmp);
+        let mean = times.iter().sum::<f64>() / times.len() as f64;
         Self { median: times[times.len() / 2], mean, longest: times[times.len() - 1] }
     }
 
-    fn json(&self) -> serde_json::Value {
-        let microseconds = |duration: Duration| duration.as_secs_f64() * 1e6;
-        serde_json::json!({
-            "median_us": microseconds(self.median),
-            "mean_us": microseconds(self.mean),
-            "longest_us": microseconds(self.longest),
-        })
+    fn json(&self) -> Json {
+        json!({ "median_us": 1e6 * self.median, "mean_us": 1e6 * self.mean, "longest_us": 1e6 * self.longest })
     }
 }

@@ -22,9 +22,7 @@ impl Cli {
     /// Runs the command and says how it ended.
     pub fn run(self) -> ExitCode {
         cmd::run(self.global, |context| match &self.command {
-            command if !command.writes_parquet() && context.refuse_parquet().is_err() => {
-                context.refuse_parquet()
-            }
+            command if context.is_asked_for_parquet() && !command.writes_parquet() => cmd::refuse_parquet(),
             Command::Demo(args) => cmd::demo::run(args, context),
             Command::Bench(args) => cmd::bench::run(args, context),
             Command::Collect(args) => cmd::collect::run(args, context),

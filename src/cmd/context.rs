@@ -161,15 +161,9 @@ impl Context {
         self.global.format().unwrap_or_default()
     }
 
-    /// Refuses Parquet, for commands that write text.
-    pub(crate) fn refuse_parquet(&self) -> anyhow::Result<()> {
-        match self.global.asked_format() {
-            Some(OutputFormat::Parquet) => {
-                let problem = "--format parquet: speclora export writes it, other commands write text";
-                Err(UsageError(problem.to_owned()).into())
-            }
-            _ => Ok(()),
-        }
+    /// Whether the output shall be Parquet, which is no text.
+    pub(crate) fn is_asked_for_parquet(&self) -> bool {
+        self.global.asked_format() == Some(OutputFormat::Parquet)
     }
 
     /// Writes a listing to standard output.

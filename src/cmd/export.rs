@@ -3,6 +3,7 @@
 mod rows;
 mod whole;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -13,7 +14,7 @@ use super::output;
 use crate::config::Overrides;
 use crate::record::RunId;
 use crate::report::{Format, OutputFormat, RowFormat};
-use crate::store::{Store, Value};
+use crate::store::{Rows, Store, Value};
 
 /// Arguments of `speclora export`.
 #[derive(Debug, Args)]
@@ -81,7 +82,7 @@ impl What {
     fn plural(self) -> &'static str {
         match self {
             Self::Summary => "summaries",
-            Self::Prompts => "prompts with results",
+            Self::Prompts => "prompts",
             Self::Generations => "generations",
             Self::Rounds => "rounds",
             Self::Examples => "examples",
@@ -102,20 +103,16 @@ pub(crate) fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
     }
     let (spec, _) = context.resolve(Overrides::NONE)?;
     let store = context.open_database(&context.database_path(&spec)?)?;
-    let runs = if args.all { all_runs(&store)? } else { named_runs(&store, &args.runs)? };
+    let runs = if args.all { store.run_ids()? } else { named_runs(&store, &args.runs)? };
     anyhow::ensure!(!runs.is_empty(), "no runs to export (speclora bench makes one)");
     let mut protected = context.protected(&spec)?;
     if !output::is_stdout(&args.output) {
-        for &run in &runs {
-            for model in store.run_plan(run)?.models {
-                protected.add("a model of this run", model.path);
-            }
-        }
+        model_paths(&store, &runs)?.into_iter().for_each(|path| protected.add("a model of this run", path));
     }
     protected.check(&args.output)?;
     match (args.what, runs.as_slice()) {
         (Some(what), _) => {
-            rows::export(&Rows { store: &store, runs: &runs, what }, args.place(format), context)
+            rows::export(&Wanted { store: &store, runs: &runs, what }, args.place(format), context)
         }
         (None, &[run]) => whole::export(&store, run, args.place(format), context),
         (None, _) => {
@@ -127,7 +124,7 @@ pub(crate) fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
 }
 
 /// The rows to export.
-struct Rows<'a> {
+struct Wanted<'a> {
     store: &'a Store,
     runs: &'a [RunId],
     what: What,
@@ -166,14 +163,18 @@ fn selectors(words: &[String]) -> Result<Vec<&str>, UsageError> {
     Ok(selectors)
 }
 
-/// All runs, from the first.
-fn all_runs(store: &Store) -> anyhow::Result<Vec<RunId>> {
-    let listed = store.query("runs_list", &[(":limit", Value::Integer(-1))])?;
-    let id = |row: &Vec<Value>| match row.first() {
-        Some(Value::Integer(id)) => RunId(*id),
-        other => unreachable!("a run's id stands first, not {other:?}"),
-    };
-    Ok(listed.rows.iter().rev().map(id).collect())
+/// The files of the models that runs used, each once.
+fn model_paths(store: &Store, runs: &[RunId]) -> anyhow::Result<BTreeSet<String>> {
+    let mut paths = BTreeSet::new();
+    for &run in runs {
+        let Rows { columns, rows } = store.query("run_models", &[(":run_id", run.into())])?;
+        let place = columns.iter().position(|column| column == "path").expect("the query has this column");
+        paths.extend(rows.into_iter().filter_map(|mut row| match row.swap_remove(place) {
+            Value::Text(path) => Some(path),
+            _ => None,
+        }));
+    }
+    Ok(paths)
 }
 
 /// The format that was asked for, else that of the file's extension, else JSON.

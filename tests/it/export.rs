@@ -147,7 +147,10 @@ fn run_of_each_kind_is_exported_as_a_whole() {
     let collected = check("2", "collect", &["summary", "per_prompt", "collected"]);
     assert_eq!(collected["collected"]["num_examples"], 4);
     let trained = check("3", "train", &["evaluations", "steps"]);
-    assert_eq!(trained["steps"].as_array().unwrap().len() as i64, trained["metadata"]["num_steps"].as_i64().unwrap());
+    assert_eq!(
+        trained["steps"].as_array().unwrap().len() as i64,
+        trained["metadata"]["num_steps"].as_i64().unwrap()
+    );
     let evaluated = check("4", "evaluate", &["drafts", "prompts"]);
     assert_eq!(evaluated["drafts"].as_array().unwrap().len(), 2);
 }
@@ -190,7 +193,8 @@ fn what_cannot_be_exported_is_refused_and_files_stay() {
 fn reader_that_goes_away_is_no_error() {
     let workspace = filled();
     for format in ["json", "jsonl", "csv", "parquet"] {
-        let mut command = workspace.command(&["export", "--all", "--what", "generations", "--format", format]);
+        let mut command =
+            workspace.command(&["export", "--all", "--what", "generations", "--format", format]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let mut said = String::new();

@@ -35,7 +35,8 @@ fn printed_numbers_equal_those_recomputed_from_raw_rows() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("made.db");
     let program = Path::new(env!("CARGO_BIN_EXE_speclora"));
-    let sizes = ["--runs", "45", "--prompts", "5", "--iterations", "2", "--check", "--speclora"].map(Path::new);
+    let sizes =
+        ["--runs", "45", "--prompts", "5", "--iterations", "2", "--check", "--speclora"].map(Path::new);
     let arguments = [&[database.as_path()], sizes.as_slice(), &[program]].concat();
     let Some(made) = python("benches/make_database.py", &arguments) else { return };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

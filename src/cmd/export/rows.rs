@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Place, Rows};
+use super::{Place, Wanted};
 use crate::cmd::context::Context;
 use crate::cmd::facts::Facts;
 use crate::cmd::output::{self, Output};
@@ -22,8 +22,8 @@ const BUFFER_BYTES: usize = 1 << 18;
 type Out<'a, 'ui> = BufWriter<&'a mut Output<'ui>>;
 
 /// Writes the rows of runs, one run after the other.
-pub(super) fn export(rows: &Rows, place: Place, context: &Context) -> anyhow::Result<()> {
-    let Rows { store, runs, what } = *rows;
+pub(super) fn export(wanted: &Wanted, place: Place, context: &Context) -> anyhow::Result<()> {
+    let Wanted { store, runs, what } = *wanted;
     let progress = (runs.len() > 1).then(|| context.ui.progress("export", "runs", runs.len() as u64));
     let num_rows = write_to(place, context, |out, cancel| {
         let mut sink =
@@ -38,7 +38,7 @@ pub(super) fn export(rows: &Rows, place: Place, context: &Context) -> anyhow::Re
     })?;
     drop(progress);
     if num_rows == 0 {
-        context.ui.note(nothing(rows)?);
+        context.ui.note(nothing(wanted)?);
     }
     say_written(place, &format!(" ({num_rows} {})", what.plural()), context);
     Ok(())
@@ -86,10 +86,12 @@ fn say_written(place: Place, how_much: &str, context: &Context) {
 }
 
 /// Says that there are no such rows.
-fn nothing(rows: &Rows) -> anyhow::Result<String> {
-    let plural = rows.what.plural();
-    Ok(match rows.runs {
-        &[run] => format!("run {run} has no {plural} (its kind is {})", Facts::read(rows.store, run)?.kind()),
+fn nothing(wanted: &Wanted) -> anyhow::Result<String> {
+    let plural = wanted.what.plural();
+    Ok(match wanted.runs {
+        &[run] => {
+            format!("run {run} has no {plural} (its kind is {})", Facts::read(wanted.store, run)?.kind())
+        }
         runs => format!("none of {} runs has {plural}", runs.len()),
     })
 }

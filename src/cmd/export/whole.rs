@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Place, Rows, What, rows};
+use super::{Place, Wanted, What, rows};
 use crate::cmd::collect::{Collected, summary as collected};
 use crate::cmd::context::Context;
 use crate::cmd::facts::Facts;
@@ -27,9 +27,9 @@ pub(super) fn export(store: &Store, run: RunId, place: Place, context: &Context)
     let facts = Facts::read(store, run)?;
     if place.format != RowFormat::Json {
         return match facts.kind() {
-            "train" => rows::export(&Rows { store, runs: &[run], what: What::TrainSteps }, place, context),
+            "train" => rows::export(&Wanted { store, runs: &[run], what: What::TrainSteps }, place, context),
             "evaluate" => {
-                rows::export(&Rows { store, runs: &[run], what: What::PromptEvaluations }, place, context)
+                rows::export(&Wanted { store, runs: &[run], what: What::PromptEvaluations }, place, context)
             }
             _ => rows::export_figures(&bench_export(store, run)?, place, context),
         };
