@@ -22,6 +22,7 @@ impl Cli {
     /// Runs the command and says how it ended.
     pub fn run(self) -> ExitCode {
         cmd::run(self.global, |context| match &self.command {
+            command if context.is_asked_for_parquet() && !command.writes_parquet() => cmd::refuse_parquet(),
             Command::Demo(args) => cmd::demo::run(args, context),
             Command::Bench(args) => cmd::bench::run(args, context),
             Command::Collect(args) => cmd::collect::run(args, context),
@@ -62,7 +63,7 @@ pub enum Command {
     Compare(cmd::compare::CompareArgs),
     /// Lists and shows stored runs
     Runs(cmd::runs::RunsArgs),
-    /// Writes a stored run as JSON or CSV
+    /// Writes stored runs as JSON, JSON Lines, CSV or Parquet
     Export(cmd::export::ExportArgs),
     /// Looks into model files
     Models(cmd::models::ModelsArgs),
@@ -70,4 +71,11 @@ pub enum Command {
     Config(cmd::config::ConfigArgs),
     /// Checks machine, configuration, models and database
     Doctor(cmd::doctor::DoctorArgs),
+}
+
+impl Command {
+    /// Whether it writes Parquet, which is no text.
+    fn writes_parquet(&self) -> bool {
+        matches!(self, Self::Export(_))
+    }
 }

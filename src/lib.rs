@@ -65,3 +65,5 @@ pub(crate) mod stats;
 pub(crate) mod store;
 pub(crate) mod train;
 pub(crate) mod ui;
+
+pub use store::ingest;

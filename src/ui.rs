@@ -143,6 +143,16 @@ impl Ui {
         table.lines().map(colored).collect()
     }
 
+    /// Standard output for what is written piece by piece. Errors are the stream's own: [`OutputError`] tells them apart.
+    pub fn data_writer(&self) -> DataWriter<'_> {
+        DataWriter(self)
+    }
+
+    /// Whether data goes to a terminal, where bytes that are no text would do harm.
+    pub fn is_on_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// The same voice for another thread.
     pub fn speaker(&self) -> Speaker {
         Speaker { verbosity: self.verbosity, stderr: Arc::clone(&self.stderr), bars: self.bars.clone() }
@@ -208,6 +218,19 @@ impl Ui {
     /// Writes a line to standard error, above any bar.
     fn say(&self, message: &dyn Display) {
         say(&self.bars, &self.stderr, message);
+    }
+}
+
+/// Standard output, piece by piece.
+pub struct DataWriter<'a>(&'a Ui);
+
+impl Write for DataWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.bars.suspend(|| self.0.stdout.lock().expect("no writer panics").write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.stdout.lock().expect("no writer panics").flush()
     }
 }
 
@@ -336,6 +359,19 @@ mod tests {
         let ui = Ui::with_writers(Verbosity::Quiet, stdout.clone(), io::sink());
         ui.data("a\u{1b}[31m\r\n").unwrap();
         assert_eq!(stdout.text(), "a\u{1b}[31m\r\n");
+    }
+
+    #[test]
+    fn data_in_pieces_is_data() {
+        let stdout = Buffer::default();
+        let ui = Ui::with_writers(Verbosity::Normal, stdout.clone(), io::sink());
+        let mut writer = ui.data_writer();
+        writer
+            .write_all(&[0, 255])
+            .and_then(|()| writer.write_all(b"\r\n"))
+            .and_then(|()| writer.flush())
+            .unwrap();
+        assert_eq!(stdout.0.lock().unwrap().as_slice(), [0, 255, b'\r', b'\n']);
     }
 
     #[test]

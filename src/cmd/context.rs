@@ -11,7 +11,7 @@ use crate::config::{self, Overrides, Sources, Spec};
 use crate::engine::cpu::Backend;
 use crate::engine::files::{HashMemo, builtin};
 use crate::record::{RunId, Setting};
-use crate::report::{Format, Grid};
+use crate::report::{Format, Grid, OutputFormat};
 use crate::store::{FileStamp, Store};
 use crate::ui::{Color, Ui, Verbosity};
 
@@ -56,7 +56,7 @@ pub struct GlobalArgs {
     pub config: Option<PathBuf>,
     /// How data is written [default: table; export writes what the name of its file says, else json]
     #[arg(long, global = true, value_name = "FORMAT", value_enum)]
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
     /// Short for --format json
     #[arg(long, global = true, conflicts_with = "format")]
     pub json: bool,
@@ -73,8 +73,16 @@ pub struct GlobalArgs {
 
 impl GlobalArgs {
     /// The format that was asked for, if any.
+    pub fn asked_format(&self) -> Option<OutputFormat> {
+        if self.json { Some(OutputFormat::Text(Format::Json)) } else { self.format }
+    }
+
+    /// The format of text that was asked for, if any.
     pub fn format(&self) -> Option<Format> {
-        if self.json { Some(Format::Json) } else { self.format }
+        match self.asked_format()? {
+            OutputFormat::Text(format) => Some(format),
+            OutputFormat::Parquet => None,
+        }
     }
 
     /// How much to say.
@@ -151,6 +159,11 @@ impl Context {
     /// The format of the output: what was asked for, else a table.
     pub(super) fn format(&self) -> Format {
         self.global.format().unwrap_or_default()
+    }
+
+    /// Whether the output shall be Parquet, which is no text.
+    pub(crate) fn is_asked_for_parquet(&self) -> bool {
+        self.global.asked_format() == Some(OutputFormat::Parquet)
     }
 
     /// Writes a listing to standard output.

@@ -1,27 +1,37 @@
-//! `speclora export`: writes a stored run for other programs.
+//! `speclora export`: writes stored runs for other programs.
 
+mod rows;
+mod whole;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::UsageError;
-use super::context::{Context, select_run};
+use super::context::Context;
 use super::output;
-use super::present::{bench_export, whole_grid};
 use crate::config::Overrides;
-use crate::report::Format;
+use crate::record::RunId;
+use crate::report::{Format, OutputFormat, RowFormat};
+use crate::store::{Rows, Store, Value};
 
 /// Arguments of `speclora export`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The format is that of --format; else what the extension of the file says (.json, .jsonl, .csv); \
-    else json. A file is replaced as a whole; a database, a configuration file or a model is not."
+    after_help = "The format is that of --format; else what the extension of the file says (.json, .jsonl, .csv, .parquet); \
+    else json. A file is replaced as a whole; a database, a configuration file or a model is not.\n\n\
+    Rows are written as they are read, so that a run of any size can be exported. Several runs are exported with --what: \
+    their rows follow each other, and run_id tells them apart. Token ids are arrays in JSON and Parquet, and words in CSV."
 )]
 pub struct ExportArgs {
-    /// The run: "run 12", 12, @latest, @latest~1, a name, or the beginning of a uid
-    #[arg(value_name = "RUN", required = true, num_args = 1..=2)]
-    run: Vec<String>,
-    /// What to write [default: metadata, summary and prompts together]
+    /// The runs: "run 12", 12, @latest, @latest~1, a name, or the beginning of a uid
+    #[arg(value_name = "RUN", required_unless_present = "all", num_args = 1..)]
+    runs: Vec<String>,
+    /// Takes every run that is not in the trash, from the first
+    #[arg(long, conflicts_with = "runs")]
+    all: bool,
+    /// Which rows to write [default: what there is of the run as a whole]
     #[arg(long, value_name = "WHAT", value_enum)]
     what: Option<What>,
     /// Where to write it (- for standard output)
@@ -34,48 +44,160 @@ pub struct ExportArgs {
 enum What {
     /// One row a mode
     Summary,
+    /// One row a prompt and mode
+    Prompts,
     /// One row a generation
     Generations,
     /// One row a round of speculation
     Rounds,
+    /// One row an example that was collected or trained on, with its token ids
+    Examples,
+    /// One row a proposal that the target refused, of runs that collect
+    Disagreements,
+    /// One row a step of training
+    TrainSteps,
+    /// One row a step at which training was evaluated
+    Evaluations,
+    /// One row a prompt and draft, of speclora evaluate
+    PromptEvaluations,
+}
+
+impl What {
+    /// The query that gives the rows of a run.
+    fn query(self) -> &'static str {
+        match self {
+            Self::Summary => "mode_metrics",
+            Self::Prompts => "prompt_metrics",
+            Self::Generations => "generations",
+            Self::Rounds => "rounds",
+            Self::Examples => "run_examples",
+            Self::Disagreements => "example_disagreements",
+            Self::TrainSteps => "train_steps",
+            Self::Evaluations => "train_evaluations",
+            Self::PromptEvaluations => "prompt_evaluations",
+        }
+    }
+
+    /// The rows, in words.
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Summary => "summaries",
+            Self::Prompts => "prompts",
+            Self::Generations => "generations",
+            Self::Rounds => "rounds",
+            Self::Examples => "examples",
+            Self::Disagreements => "disagreements",
+            Self::TrainSteps => "train steps",
+            Self::Evaluations => "evaluations of training",
+            Self::PromptEvaluations => "evaluations of prompts",
+        }
+    }
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
-    let format = format(context.global.format(), &args.output)?;
+    let format = format(context.global.asked_format(), &args.output)?;
+    if format == RowFormat::Parquet && output::is_stdout(&args.output) && context.ui.is_on_terminal() {
+        let problem = "parquet is no text for a terminal (name a file with --output, or pipe it on)";
+        return Err(UsageError(problem.to_owned()).into());
+    }
     let (spec, _) = context.resolve(Overrides::NONE)?;
     let store = context.open_database(&context.database_path(&spec)?)?;
-    let run = select_run(&store, &args.run)?;
+    let runs = if args.all { store.run_ids()? } else { named_runs(&store, &args.runs)? };
+    anyhow::ensure!(!runs.is_empty(), "no runs to export (speclora bench makes one)");
     let mut protected = context.protected(&spec)?;
-    for model in store.run_plan(run)?.models {
-        protected.add("a model of this run", model.path);
+    if !output::is_stdout(&args.output) {
+        model_paths(&store, &runs)?.into_iter().for_each(|path| protected.add("a model of this run", path));
     }
     protected.check(&args.output)?;
-    let query = |name: &str| store.query(name, &[(":run_id", run.into())]);
-    let text = match (args.what, format) {
-        (None, Format::Json) => bench_export(&store, run)?.to_json(),
-        (None, _) => bench_export(&store, run)?.to_grid().render(format),
-        (Some(What::Summary), _) => whole_grid(&query("mode_metrics")?).render(format),
-        (Some(What::Generations), _) => whole_grid(&query("generations")?).render(format),
-        (Some(What::Rounds), _) => whole_grid(&query("rounds")?).render(format),
-    };
-    context.write(&args.output, &text)
+    match (args.what, runs.as_slice()) {
+        (Some(what), _) => {
+            rows::export(&Wanted { store: &store, runs: &runs, what }, args.place(format), context)
+        }
+        (None, &[run]) => whole::export(&store, run, args.place(format), context),
+        (None, _) => {
+            let problem =
+                "say with --what which rows of the runs to write (one run alone is also written as a whole)";
+            Err(UsageError(problem.to_owned()).into())
+        }
+    }
+}
+
+/// The rows to export.
+struct Wanted<'a> {
+    store: &'a Store,
+    runs: &'a [RunId],
+    what: What,
+}
+
+/// Where an export goes.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    path: &'a Path,
+    format: RowFormat,
+}
+
+impl ExportArgs {
+    fn place(&self, format: RowFormat) -> Place<'_> {
+        Place { path: &self.output, format }
+    }
+}
+
+/// The runs that words like `run 12 run 15` or `12 15` name, in their order.
+fn named_runs(store: &Store, words: &[String]) -> anyhow::Result<Vec<RunId>> {
+    selectors(words)?.into_iter().map(|selector| Ok(store.resolve_run(selector)?)).collect()
+}
+
+/// The selectors among words, before each of which `run` may stand.
+fn selectors(words: &[String]) -> Result<Vec<&str>, UsageError> {
+    let mut selectors = Vec::new();
+    let mut words_left = words.iter();
+    while let Some(word) = words_left.next() {
+        selectors.push(match word.as_str() {
+            "run" if words.len() > 1 => words_left.next().ok_or_else(|| {
+                UsageError(format!("name a run after the last \"run\", got \"{}\"", words.join(" ")))
+            })?,
+            selector => selector,
+        });
+    }
+    Ok(selectors)
+}
+
+/// The files of the models that runs used, each once.
+fn model_paths(store: &Store, runs: &[RunId]) -> anyhow::Result<BTreeSet<String>> {
+    let mut paths = BTreeSet::new();
+    for &run in runs {
+        let Rows { columns, rows } = store.query("run_models", &[(":run_id", run.into())])?;
+        let place = columns.iter().position(|column| column == "path").expect("the query has this column");
+        paths.extend(rows.into_iter().filter_map(|mut row| match row.swap_remove(place) {
+            Value::Text(path) => Some(path),
+            _ => None,
+        }));
+    }
+    Ok(paths)
 }
 
 /// The format that was asked for, else that of the file's extension, else JSON.
-fn format(asked: Option<Format>, output: &Path) -> Result<Format, UsageError> {
-    let problem = match (asked, output::format_of(output)) {
-        (Some(Format::Table | Format::Md), _) => {
-            "export writes json, jsonl or csv (speclora runs show prints tables)".to_owned()
-        }
-        (Some(asked), Some(promised)) if asked != promised => format!(
+fn format(asked: Option<OutputFormat>, output: &Path) -> Result<RowFormat, UsageError> {
+    let promised = output::format_of(output);
+    if let (Some(asked), Some(promised)) = (asked, promised)
+        && asked != promised
+    {
+        return Err(UsageError(format!(
             "--format {} does not fit the file {} (change one, or leave --format out)",
             asked.as_str(),
             output.display()
-        ),
-        (asked, promised) => return Ok(asked.or(promised).unwrap_or(Format::Json)),
-    };
-    Err(UsageError(problem))
+        )));
+    }
+    match asked.or(promised) {
+        None | Some(OutputFormat::Text(Format::Json)) => Ok(RowFormat::Json),
+        Some(OutputFormat::Text(Format::Jsonl)) => Ok(RowFormat::Jsonl),
+        Some(OutputFormat::Text(Format::Csv)) => Ok(RowFormat::Csv),
+        Some(OutputFormat::Parquet) => Ok(RowFormat::Parquet),
+        Some(OutputFormat::Text(Format::Table | Format::Md)) => Err(UsageError(
+            "export writes json, jsonl, csv or parquet (speclora runs show prints tables)".to_owned(),
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -84,20 +206,42 @@ mod tests {
 
     #[test]
     fn format_follows_the_flag_or_the_extension_and_never_against_each_other() {
-        let check = |asked, output: &str, expected: Result<Format, &str>| {
+        let check = |asked, output: &str, expected: Result<RowFormat, &str>| {
             let found = format(asked, Path::new(output)).map_err(|error| error.0);
             match expected {
                 Ok(expected) => assert_eq!(found, Ok(expected), "{output}"),
                 Err(part) => assert!(found.unwrap_err().contains(part), "{output}"),
             }
         };
-        check(None, "-", Ok(Format::Json));
-        check(None, "x.txt", Ok(Format::Json));
-        check(None, "x.CSV", Ok(Format::Csv));
-        check(None, "x.jsonl", Ok(Format::Jsonl));
-        check(Some(Format::Csv), "-", Ok(Format::Csv));
-        check(Some(Format::Csv), "x.csv", Ok(Format::Csv));
-        check(Some(Format::Json), "x.csv", Err("--format json does not fit the file x.csv"));
-        check(Some(Format::Table), "x.csv", Err("json, jsonl or csv"));
+        let text = |format| Some(OutputFormat::Text(format));
+        check(None, "-", Ok(RowFormat::Json));
+        check(None, "x.txt", Ok(RowFormat::Json));
+        check(None, "x.CSV", Ok(RowFormat::Csv));
+        check(None, "x.jsonl", Ok(RowFormat::Jsonl));
+        check(None, "x.parquet", Ok(RowFormat::Parquet));
+        check(text(Format::Csv), "-", Ok(RowFormat::Csv));
+        check(text(Format::Csv), "x.csv", Ok(RowFormat::Csv));
+        check(Some(OutputFormat::Parquet), "-", Ok(RowFormat::Parquet));
+        check(text(Format::Json), "x.csv", Err("--format json does not fit the file x.csv"));
+        check(Some(OutputFormat::Parquet), "x.csv", Err("--format parquet does not fit the file x.csv"));
+        check(text(Format::Csv), "x.parquet", Err("--format csv does not fit the file x.parquet"));
+        check(text(Format::Table), "-", Err("json, jsonl, csv or parquet"));
+        check(text(Format::Md), "x.txt", Err("json, jsonl, csv or parquet"));
+    }
+
+    #[test]
+    fn runs_are_named_one_after_the_other() {
+        let check = |words: &str, expected: &[&str]| {
+            let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            assert_eq!(selectors(&words).map_err(|error| error.0).unwrap(), expected);
+        };
+        check("12", &["12"]);
+        check("run 12", &["12"]);
+        check("12 @latest", &["12", "@latest"]);
+        check("run 12 run 15", &["12", "15"]);
+        check("run 12 15", &["12", "15"]);
+        check("run", &["run"]);
+        check("run run", &["run"]);
+        assert!(selectors(&["12".to_owned(), "run".to_owned()]).is_err());
     }
 }

@@ -79,6 +79,12 @@ pub(crate) fn run(global: GlobalArgs, command: impl FnOnce(&Context) -> anyhow::
     }
 }
 
+/// The error of a command that writes text and was asked for Parquet.
+pub(crate) fn refuse_parquet() -> anyhow::Result<()> {
+    let problem = "--format parquet: speclora export writes it, other commands write text";
+    Err(UsageError(problem.to_owned()).into())
+}
+
 /// The reader of our output has what it wanted.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(OutputError::Closed))

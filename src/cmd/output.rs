@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::UsageError;
-use crate::report::Format;
+use crate::report::{Format, OutputFormat};
+use crate::ui::{DataWriter, OutputError, Ui};
 
 /// What every SQLite database begins with.
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -21,11 +22,12 @@ pub(super) fn is_stdout(path: &Path) -> bool {
 }
 
 /// The format that a file's extension promises, if any.
-pub(super) fn format_of(path: &Path) -> Option<Format> {
+pub(super) fn format_of(path: &Path) -> Option<OutputFormat> {
     match path.extension()?.to_ascii_lowercase().to_str()? {
-        "json" => Some(Format::Json),
-        "jsonl" => Some(Format::Jsonl),
-        "csv" => Some(Format::Csv),
+        "json" => Some(OutputFormat::Text(Format::Json)),
+        "jsonl" => Some(OutputFormat::Text(Format::Jsonl)),
+        "csv" => Some(OutputFormat::Text(Format::Csv)),
+        "parquet" => Some(OutputFormat::Parquet),
         _ => None,
     }
 }
@@ -83,17 +85,103 @@ pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (temporary, mut file) = create_beside(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| {
-        if let Ok(existing) = path.metadata() {
-            fs::set_permissions(&temporary, existing.permissions())?;
-        }
-        fs::rename(&temporary, path)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
+    let mut replacement = Replacement::new(path)?;
+    replacement.file.write_all(bytes)?;
+    replacement.commit()
+}
+
+/// A file that takes the place of another when it is whole; until then, and if it is dropped, that one stays.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+}
+
+impl Replacement {
+    fn new(path: &Path) -> io::Result<Self> {
+        let (temporary, file) = create_beside(path)?;
+        Ok(Self { path: path.to_owned(), temporary, file })
     }
-    written
+
+    fn commit(self) -> io::Result<()> {
+        self.file.sync_all()?;
+        if let Ok(existing) = self.path.metadata() {
+            fs::set_permissions(&self.temporary, existing.permissions())?;
+        }
+        fs::rename(&self.temporary, &self.path)
+    }
+}
+
+impl Drop for Replacement {
+    /// What was committed has its new name, and is not found under the old one.
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
+/// Where data goes that is written piece by piece.
+pub(super) enum Output<'a> {
+    /// To standard output.
+    Stdout(DataWriter<'a>),
+    /// To a file, which is replaced as a whole by [`Output::finish`].
+    File(Replacement),
+    /// To a device or a pipe.
+    Device(File),
+}
+
+impl<'a> Output<'a> {
+    /// Begins to write to a file, or to standard output for `-`.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn create(path: &Path, ui: &'a Ui) -> io::Result<Self> {
+        if is_stdout(path) {
+            return Ok(Self::Stdout(ui.data_writer()));
+        }
+        match destination(path) {
+            Some(path) => Replacement::new(&path).map(Self::File),
+            None => OpenOptions::new().write(true).open(path).map(Self::Device),
+        }
+    }
+
+    /// Puts what was written in its place.
+    ///
+    /// # Errors
+    /// If that fails; what was there stays.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        match self {
+            Self::Stdout(_) | Self::Device(_) => Ok(()),
+            Self::File(replacement) => replacement.commit(),
+        }
+    }
+}
+
+impl Write for Output<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(stdout) => stdout.write(bytes),
+            Self::File(replacement) => replacement.file.write(bytes),
+            Self::Device(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(stdout) => stdout.flush(),
+            Self::File(replacement) => replacement.file.flush(),
+            Self::Device(file) => file.flush(),
+        }
+    }
+}
+
+/// An error of writing to a path, with the path; that standard output was closed stays an error of its own.
+pub(super) fn failed(path: &Path, error: io::Error) -> anyhow::Error {
+    if is_stdout(path) {
+        return OutputError::from(error).into();
+    }
+    anyhow::Error::from(error).context(format!("cannot write {}", path.display()))
 }
 
 fn check_writable(path: &Path) -> io::Result<()> {
@@ -166,6 +254,7 @@ fn is_database(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::Verbosity;
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
@@ -220,6 +309,25 @@ mod tests {
         }
         assert_eq!(names(folder.path()), ["out.json"]);
         assert!(write(&folder.path().join("none/out.json"), "x").is_err());
+    }
+
+    #[test]
+    fn file_in_pieces_takes_its_place_only_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.csv");
+        fs::write(&path, "before").unwrap();
+        let ui = Ui::with_writers(Verbosity::Normal, io::sink(), io::sink());
+        for is_whole in [false, true] {
+            let mut output = Output::create(&path, &ui).unwrap();
+            output.write_all(b"af").and_then(|()| output.write_all(b"ter")).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "before");
+            if is_whole {
+                output.finish().unwrap();
+            }
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "after");
+        assert_eq!(names(folder.path()), ["out.csv"]);
+        assert!(Output::create(&folder.path().join("none/out.csv"), &ui).is_err());
     }
 
     #[cfg(unix)]

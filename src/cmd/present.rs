@@ -7,7 +7,7 @@ use super::context::Context;
 use super::facts::Facts;
 use crate::compare::{PairedFigure, PairedGains, PromptAverages, paired_gains};
 use crate::config::Spec;
-use crate::record::{Role, RunId};
+use crate::record::{NewRun, Role, RunId};
 use crate::report::{
     BenchExport, Cell, Column, Format, Grid, Metadata, ModeFigures, ModeSummary, PairedSummary,
     PromptFigures, Style, comparison_lines, labelled_lines, paired_lines,
@@ -82,18 +82,15 @@ pub(super) fn lines_below(summaries: &[ModeSummary]) -> String {
     lines.iter().fold(first.to_owned(), |text, line| format!("{text}{line}\n"))
 }
 
-/// Everything that is exported of a bench run.
-pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExport> {
-    let plan = store.run_plan(run)?;
-    let spec = Spec::from_settings(&plan.settings)?;
-    let adapter = plan.checkpoint_id.map(|id| store.load_adapter(id)).transpose()?;
+/// What is exported of any run beside its figures.
+pub(super) fn run_metadata(plan: &NewRun, facts: &Facts) -> Map<String, Json> {
     let path =
         |role: Role| plan.models.iter().find(|model| model.role == role).map(|model| model.path.clone());
-    let facts = Facts::read(store, run)?;
-    let more = json!({
-        "run_id": run,
+    let metadata = json!({
+        "run_id": facts.get("run_id"),
         "uid": facts.get("uid"),
         "name": plan.name,
+        "kind": facts.get("kind"),
         "state": facts.get("state"),
         "num_generations": facts.get("num_generations"),
         "num_planned_generations": facts.get("num_planned_generations"),
@@ -106,6 +103,15 @@ pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExp
         "settings": plan.settings.iter().map(|s| (s.key.clone(), s.value.clone())).collect::<Map<_, _>>(),
         "environment": plan.environment,
     });
+    metadata.as_object().cloned().unwrap_or_default()
+}
+
+/// Everything that is exported of a bench run.
+pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExport> {
+    let plan = store.run_plan(run)?;
+    let spec = Spec::from_settings(&plan.settings)?;
+    let adapter = plan.checkpoint_id.map(|id| store.load_adapter(id)).transpose()?;
+    let facts = Facts::read(store, run)?;
     let mut prompts: Vec<PromptFigures> = (plan.prompts.iter())
         .map(|prompt| PromptFigures { prompt: prompt.text.clone(), modes: vec![] })
         .collect();
@@ -126,7 +132,7 @@ pub(super) fn bench_export(store: &Store, run: RunId) -> anyhow::Result<BenchExp
             max_tokens: spec.max_tokens.into(),
             iterations: spec.iterations.into(),
             adapter_path: adapter.map(|adapter| adapter.source),
-            more: more.as_object().cloned().unwrap_or_default(),
+            more: run_metadata(&plan, &facts),
         },
         summaries: summaries(store, run)?,
         prompts,
@@ -219,7 +225,8 @@ pub(super) fn labelled_text(facts: &[(&str, String)], context: &Context) -> Stri
     grid.render(context.format())
 }
 
-fn cell(value: &Value, style: Style) -> Cell {
+/// A stored value, for people in this style.
+pub(super) fn cell(value: &Value, style: Style) -> Cell {
     match value {
         Value::Null => Cell::Missing,
         Value::Integer(number) => Cell::Integer(*number),

@@ -3,6 +3,7 @@
 //! Nothing here opens a file, prints, holds a tensor or knows SQL. Field names are the names of columns, keys and
 //! flags, so that one word means one thing from the command line to the database.
 
+mod column;
 mod training;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+pub use column::{AnswerColumn, ColumnType};
 pub use training::{
     Disagreement, ExampleSummary, HeldOutFigures, Observations, OutputEvaluation, Purpose,
     TargetProbabilities, TrainStep, TrainingState,

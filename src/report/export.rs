@@ -1,11 +1,11 @@
-//! The export of a benchmark: JSON with stable keys, and its rows as a grid (for CSV).
+//! The export of a benchmark: JSON with stable keys, and its figures as rows.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::grid::{Cell, Column, Grid, Style};
+use super::grid::{Cell, Style};
 use super::summary::ModeSummary;
-use crate::record::Mode;
+use crate::record::{AnswerColumn, ColumnType, Mode};
 
 /// Version of the export's shape; it grows where a key changes its meaning.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -72,46 +72,53 @@ pub struct ModeFigures {
 impl BenchExport {
     /// The export as JSON, indented; the text ends with a line feed.
     pub fn to_json(&self) -> String {
-        let value = json!({
+        format!("{:#}\n", self.to_value())
+    }
+
+    /// The export as a JSON object.
+    pub fn to_value(&self) -> Value {
+        json!({
             "schema_version": SCHEMA_VERSION,
             "metadata": self.metadata,
             "summary": by_mode(self.summaries.iter().map(|summary| (summary.mode, json!(summary)))),
             "per_prompt": self.prompts.iter().map(PromptFigures::to_json).collect::<Vec<_>>(),
-        });
-        format!("{value:#}\n")
+        })
+    }
+
+    /// The columns of [`Self::rows`].
+    pub fn columns() -> Vec<AnswerColumn> {
+        let columns = [
+            ("prompt_index", ColumnType::Integer),
+            ("prompt", ColumnType::Text),
+            ("mode", ColumnType::Text),
+            ("tokens_per_second", ColumnType::Real),
+            ("time_to_last_token", ColumnType::Real),
+            ("acceptance_rate", ColumnType::Real),
+            ("total_tokens", ColumnType::Integer),
+            ("num_iterations", ColumnType::Integer),
+        ];
+        columns.map(|(name, holds)| AnswerColumn { name: name.to_owned(), holds }).to_vec()
     }
 
     /// One row for each prompt and each mode of the run.
-    pub fn to_grid(&self) -> Grid {
-        let mut grid = Grid::new(
-            [
-                "prompt_index",
-                "prompt",
-                "mode",
-                "tokens_per_second",
-                "time_to_last_token",
-                "acceptance_rate",
-                "total_tokens",
-                "num_iterations",
+    pub fn rows(&self) -> Vec<Vec<Cell>> {
+        let prompts = (0..).zip(&self.prompts);
+        let measured =
+            prompts.flat_map(|prompt| self.summaries.iter().map(move |summary| (prompt, summary.mode)));
+        let row = |((index, prompt), mode): ((i64, &PromptFigures), Mode)| {
+            let figures = prompt.figures(mode);
+            vec![
+                Cell::Integer(index),
+                Cell::Text(prompt.prompt.clone()),
+                Cell::Text(mode.to_string()),
+                Cell::float(figures.and_then(|f| f.tokens_per_second), Style::Decimals(1)),
+                Cell::float(figures.and_then(|f| f.time_to_last_token), Style::Seconds(2)),
+                Cell::float(figures.and_then(|f| f.acceptance_rate), Style::Percent(1)),
+                Cell::integer(figures.and_then(|f| f.total_tokens)),
+                Cell::integer(figures.and_then(|f| f.num_iterations)),
             ]
-            .map(Column::from),
-        );
-        for (index, prompt) in self.prompts.iter().enumerate() {
-            for ModeSummary { mode, .. } in &self.summaries {
-                let figures = prompt.figures(*mode);
-                grid.push([
-                    Cell::Integer(index as i64),
-                    Cell::Text(prompt.prompt.clone()),
-                    Cell::Text(mode.to_string()),
-                    Cell::float(figures.and_then(|f| f.tokens_per_second), Style::Decimals(1)),
-                    Cell::float(figures.and_then(|f| f.time_to_last_token), Style::Seconds(2)),
-                    Cell::float(figures.and_then(|f| f.acceptance_rate), Style::Percent(1)),
-                    Cell::integer(figures.and_then(|f| f.total_tokens)),
-                    Cell::integer(figures.and_then(|f| f.num_iterations)),
-                ]);
-            }
-        }
-        grid
+        };
+        measured.map(row).collect()
     }
 }
 
@@ -146,8 +153,8 @@ fn preview(prompt: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Format;
     use super::super::summary::tests::bare;
+    use super::super::{Column, Format, Grid};
     use super::*;
 
     fn export() -> BenchExport {
@@ -249,8 +256,11 @@ mod tests {
             prompts: vec![PromptFigures { prompt: "a, b".to_owned(), ..export().prompts[0].clone() }],
             ..export()
         };
+        let mut grid =
+            Grid::new(BenchExport::columns().iter().map(|column| Column::from(column.name.as_str())));
+        export.rows().into_iter().for_each(|row| grid.push(row));
         assert_eq!(
-            export.to_grid().render(Format::Csv),
+            grid.render(Format::Csv),
             "prompt_index,prompt,mode,tokens_per_second,time_to_last_token,acceptance_rate,total_tokens,\
              num_iterations\n\
              0,\"a, b\",target_only,45.1,2.5,,113,1\n\

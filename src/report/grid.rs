@@ -1,5 +1,6 @@
 //! A grid of typed cells: what every listing is before it becomes text.
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// Columns and rows; each row has one cell a column.
@@ -40,6 +41,8 @@ pub enum Cell {
     Integer(i64),
     /// A real number, and how people see it; programs get it whole.
     Float(f64, Style),
+    /// Token ids.
+    Tokens(Vec<u32>),
     /// No value.
     Missing,
 }
@@ -118,6 +121,7 @@ impl Cell {
             Self::Text(text) => escape_controls(text),
             Self::Integer(number) => number.to_string(),
             Self::Float(number, _) if !number.is_finite() => Self::Missing.shown(),
+            Self::Tokens(tokens) => joined(tokens),
             Self::Float(number, Style::Decimals(decimals)) => format!("{number:.decimals$}"),
             Self::Float(number, Style::Percent(decimals)) => format!("{:.decimals$}%", 100.0 * number),
             Self::Float(number, Style::Seconds(_)) if number.abs() < 0.1 => format!("{:.1}ms", 1e3 * number),
@@ -132,9 +136,38 @@ impl Cell {
             Self::Text(text) => text.as_str().into(),
             Self::Integer(number) => (*number).into(),
             Self::Float(number, _) => (*number).into(),
+            Self::Tokens(tokens) => tokens.as_slice().into(),
             Self::Missing => Value::Null,
         }
     }
+
+    /// As a field of CSV: empty where there is none, token ids with spaces between them.
+    pub(super) fn to_field(&self) -> String {
+        match (self, self.to_json()) {
+            (Self::Tokens(tokens), _) => joined(tokens),
+            (_, Value::Null) => String::new(),
+            (_, Value::String(text)) => text,
+            (_, number) => number.to_string(),
+        }
+    }
+}
+
+impl Serialize for Cell {
+    /// As [`Cell::to_json`] has it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Float(number, _) => serializer.serialize_f64(*number),
+            Self::Tokens(tokens) => tokens.serialize(serializer),
+            Self::Missing => serializer.serialize_unit(),
+        }
+    }
+}
+
+/// Token ids with spaces between them.
+fn joined(tokens: &[u32]) -> String {
+    tokens.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// Escapes control characters, so that a stored text can neither break a table nor steer a terminal.

@@ -6,14 +6,17 @@ mod comparison;
 mod export;
 mod grid;
 mod labelled;
+mod parquet;
 mod render;
+mod rows;
 mod summary;
 
 pub use self::comparison::ComparisonReport;
-pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures};
+pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures, SCHEMA_VERSION};
 pub use self::grid::{Cell, Column, Grid, Style};
 pub use self::labelled::labelled_lines;
 pub use self::render::Format;
+pub use self::rows::{OutputFormat, RowFormat, RowWriter};
 pub use self::summary::{
     ModeSummary, PairedSummary, comparison_lines, details_grid, paired_lines, summary_grid,
 };

@@ -77,15 +77,10 @@ impl Grid {
     }
 
     fn csv(&self) -> String {
-        let field = |cell: &Cell| match cell.to_json() {
-            Value::Null => String::new(),
-            Value::String(text) => text,
-            number => number.to_string(),
-        };
         let mut writer = csv::Writer::from_writer(Vec::new());
         let mut write = |fields: Vec<String>| writer.write_record(fields).expect("memory takes every record");
         write(self.columns.iter().map(|column| column.key.clone()).collect());
-        self.rows.iter().for_each(|row| write(row.iter().map(field).collect()));
+        self.rows.iter().for_each(|row| write(row.iter().map(Cell::to_field).collect()));
         let bytes = writer.into_inner().expect("memory takes every record");
         String::from_utf8(bytes).expect("fields are UTF-8")
     }

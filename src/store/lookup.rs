@@ -28,6 +28,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Lists the runs that are not in the trash, from the first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn run_ids(&self) -> Result<Vec<RunId>> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare("SELECT id FROM runs WHERE deleted_at_ms IS NULL ORDER BY id")?;
+            let ids = statement.query_map([], |row| row.get(0).map(RunId))?;
+            Ok(ids.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+}
+
 /// The error for an id that no run has.
 pub(super) fn no_run(connection: &Connection, run: RunId) -> Result<Error> {
     Ok(Error::NoRun { selector: run.to_string(), newest: newest(connection, 0)? })
@@ -148,5 +163,6 @@ mod tests {
         store.connection.execute("UPDATE runs SET deleted_at_ms = 1", []).unwrap();
         let message = store.resolve_run("1").unwrap_err().to_string();
         assert_eq!(message, "no run 1 (there are none yet; speclora runs list)");
+        assert_eq!(store.run_ids().unwrap(), []);
     }
 }

@@ -19,6 +19,7 @@ mod error;
 mod evaluations;
 mod examples;
 mod generations;
+pub mod ingest;
 mod lineage;
 mod lookup;
 mod metrics;
@@ -32,6 +33,7 @@ mod queries;
 mod runs;
 #[cfg(test)]
 mod sample;
+mod stream;
 mod summaries;
 mod target_probabilities;
 mod train_checkpoints;
@@ -50,7 +52,8 @@ pub use metrics::ModeMetrics;
 pub use models::FileStamp;
 pub use queries::{Query, Rows};
 pub use runs::RunEnd;
-pub use value::{Hex, Value};
+pub use stream::RowSink;
+pub use value::{Hex, Value, tokens_of};
 
 /// An open database.
 ///

@@ -51,6 +51,7 @@ queries!(
     PROMPT_SPEEDUPS = "prompt_speedups",
     ROUNDS = "rounds",
     RUN_ERRORS = "run_errors",
+    RUN_EXAMPLES = "run_examples",
     RUN_MODELS = "run_models",
     RUN_PROMPTS = "run_prompts",
     RUN_SETTINGS = "run_settings",
@@ -117,7 +118,7 @@ impl Store {
 }
 
 /// Binds every parameter of a query's statement, and refuses those that it does not have.
-fn bind(statement: &mut Statement<'_>, query: Query, parameters: &[(&str, Value)]) -> Result<()> {
+pub(super) fn bind(statement: &mut Statement<'_>, query: Query, parameters: &[(&str, Value)]) -> Result<()> {
     let names = parameter_names(statement);
     let known = names.join(", ");
     if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !names.iter().any(|known| known == name)) {
@@ -133,13 +134,13 @@ fn bind(statement: &mut Statement<'_>, query: Query, parameters: &[(&str, Value)
 }
 
 /// The names of a statement's parameters, each with its colon.
-fn parameter_names(statement: &Statement<'_>) -> Vec<String> {
+pub(super) fn parameter_names(statement: &Statement<'_>) -> Vec<String> {
     let name = |index| statement.parameter_name(index).map(str::to_owned);
     (1..=statement.parameter_count()).filter_map(name).collect()
 }
 
 /// The given parameters, and what the store itself knows where a query asks for it: which runs have crashed.
-fn completed<'a>(
+pub(super) fn completed<'a>(
     connection: &Connection,
     names: &[String],
     parameters: &[(&'a str, Value)],

@@ -73,10 +73,20 @@ impl Store {
     }
 }
 
+/// Stores a step in place of one of that number. There hardly ever is one, so that it is only looked for where it stands in
+/// the way.
 fn insert_step(connection: &Connection, run: RunId, step: &TrainStep) -> Result<()> {
-    connection
-        .prepare_cached("DELETE FROM train_steps WHERE run_id = ?1 AND step = ?2")?
-        .execute(params![run.0, step.step])?;
+    if insert_new_step(connection, run, step)? == 0 {
+        connection
+            .prepare_cached("DELETE FROM train_steps WHERE run_id = ?1 AND step = ?2")?
+            .execute(params![run.0, step.step])?;
+        insert_new_step(connection, run, step)?;
+    }
+    Ok(())
+}
+
+/// Stores a step unless there is one of that number, and returns how many rows that made.
+fn insert_new_step(connection: &Connection, run: RunId, step: &TrainStep) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
             "INSERT INTO train_steps (
@@ -86,7 +96,8 @@ fn insert_step(connection: &Connection, run: RunId, step: &TrainStep) -> Result<
             VALUES (
                 :run_id, :step, :epoch, :loss, :nonfinite, :gradient_norm, :learning_rate, :num_positions, :num_tokens,
                 :step_ns, :ended_at_ms
-            )",
+            )
+            ON CONFLICT (run_id, step) DO NOTHING",
         )?
         .execute(named_params! {
             ":run_id": run.0,
@@ -100,8 +111,7 @@ fn insert_step(connection: &Connection, run: RunId, step: &TrainStep) -> Result<
             ":num_tokens": step.num_tokens,
             ":step_ns": to_integer(step.step_ns),
             ":ended_at_ms": now_ms(),
-        })?;
-    Ok(())
+        })
 }
 
 /// Names a loss that is no number.

@@ -113,7 +113,7 @@ pub(super) fn token_bytes(tokens: &[u32]) -> Vec<u8> {
 }
 
 /// Returns the token ids that bytes stand for.
-pub(super) fn tokens_of(bytes: &[u8]) -> impl Iterator<Item = u32> {
+pub fn tokens_of(bytes: &[u8]) -> impl Iterator<Item = u32> {
     bytes.chunks_exact(4).map(|bytes| u32::from_le_bytes(bytes.try_into().expect("four bytes")))
 }
 

@@ -19,10 +19,14 @@ mod cpu;
 mod engine;
 mod errors;
 mod evaluate;
+#[cfg(feature = "builtin-models")]
+mod export;
 mod generate;
 mod gguf;
 mod program;
 mod real_models;
+#[cfg(feature = "builtin-models")]
+mod recompute;
 #[cfg(feature = "builtin-models")]
 mod runs;
 mod tokenizer;

@@ -17,7 +17,7 @@ use super::present::lines_below;
 use super::{UsageError, is_closed_pipe, output, present};
 use crate::config::Overrides;
 use crate::record::{RunId, RunKind};
-use crate::report::{Format, summary_grid};
+use crate::report::{Format, OutputFormat, summary_grid};
 use crate::store::{ModeMetrics, Store};
 use flags::{Asked, DecodingArgs, ModelArgs, PromptArgs, RunArgs};
 use job::Ended;
@@ -143,7 +143,7 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> anyhow::Result<()> {
 /// The file of a bench is JSON.
 fn refuse_other_format(output: &Path) -> Result<(), UsageError> {
     match output::format_of(output) {
-        None | Some(Format::Json) => Ok(()),
+        None | Some(OutputFormat::Text(Format::Json)) => Ok(()),
         Some(other) => Err(UsageError(format!(
             "bench writes JSON to --output, got {} (speclora export writes {})",
             output.display(),

@@ -15,7 +15,7 @@ use super::{UsageError, is_closed_pipe, output};
 use crate::config::{Overrides, Spec};
 use crate::engine::tokenizer::Tokenizer;
 use crate::record::{RunId, RunKind};
-use crate::report::Format;
+use crate::report::{Format, OutputFormat};
 use crate::store::Store;
 
 /// Arguments of `speclora collect`.
@@ -157,7 +157,7 @@ impl<'a> Collected<'a> {
 /// The file of examples is JSON Lines.
 fn refuse_other_format(output: &Path) -> Result<(), UsageError> {
     match output::format_of(output) {
-        None | Some(Format::Jsonl) => Ok(()),
+        None | Some(OutputFormat::Text(Format::Jsonl)) => Ok(()),
         Some(_) => Err(UsageError(format!(
             "collect writes JSON Lines to --output, got {} (name a file that ends in .jsonl)",
             output.display()
