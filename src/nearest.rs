@@ -21,7 +21,8 @@ mod tests {
     #[test]
     fn slips_are_understood_and_strangers_are_not() {
         let names = ["runs", "rounds", "generations"];
-        let check = |typed: &str, expected: Option<&str>| assert_eq!(nearest(typed, names), expected, "{typed}");
+        let check =
+            |typed: &str, expected: Option<&str>| assert_eq!(nearest(typed, names), expected, "{typed}");
         check("run", Some("runs"));
         check("Generation", Some("generations"));
         check("ronds", Some("rounds"));

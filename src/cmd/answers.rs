@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::context::Context;
+use super::present::HASH_DIGITS;
 use crate::report::{Cell, Format, RowStream, Style};
 use crate::store::{Hex, Receiver, Value};
 use crate::ui::OutputError;
@@ -15,12 +16,15 @@ const WAIT: Duration = Duration::from_millis(100);
 const SIGNIFICANT_DIGITS: usize = 6;
 /// Bytes of a value that people see; programs get them all.
 const BLOB_BYTES: usize = 8;
+/// Characters of a text that stand in a table of several columns; other formats have them all.
+const TEXT_CHARACTERS: usize = 80;
 
 /// Writes answers to standard output as their rows come, an empty line between two tables.
 pub(super) struct Printer<'a> {
     context: &'a Context,
     format: Format,
     answer: Option<RowStream>,
+    num_rows: u64,
     is_first: bool,
     text: String,
     written: Option<Instant>,
@@ -33,12 +37,26 @@ impl<'a> Printer<'a> {
     pub(super) fn new(context: &'a Context) -> Self {
         let format = context.format();
         let text = String::new();
-        Self { context, format, answer: None, is_first: true, text, written: None, outlives_reader: false }
+        Self {
+            context,
+            format,
+            answer: None,
+            num_rows: 0,
+            is_first: true,
+            text,
+            written: None,
+            outlives_reader: false,
+        }
     }
 
     /// Goes on without a reader: what is being changed does not depend on who looks on.
     pub(super) fn outliving_its_reader(self) -> Self {
         Self { outlives_reader: true, ..self }
+    }
+
+    /// How many rows there were in all answers.
+    pub(super) fn num_rows(&self) -> u64 {
+        self.num_rows
     }
 
     fn write(&mut self) -> anyhow::Result<()> {
@@ -73,7 +91,13 @@ impl Receiver for Printer<'_> {
     }
 
     fn row(&mut self, values: Vec<Value>) -> anyhow::Result<()> {
-        let cells = values.into_iter().map(|value| cell(value, self.format)).collect();
+        self.num_rows += 1;
+        let is_cut = self.format == Format::Table && values.len() > 1;
+        let cells = values.into_iter().map(|value| match cell(value, self.format) {
+            Cell::Text(text) if is_cut => Cell::Text(cut(text)),
+            cell => cell,
+        });
+        let cells = cells.collect();
         self.text += &self.answer.as_mut().expect("an answer has begun").push(cells);
         self.write_if_due()
     }
@@ -95,6 +119,18 @@ fn cell(value: Value, format: Format) -> Cell {
         Value::Blob(bytes) if is_for_people => Cell::Text(shown_bytes(&bytes)),
         Value::Blob(bytes) => Cell::Text(Hex(&bytes).to_string()),
     }
+}
+
+/// A text as it stands beside others: of a hash the first digits, of a long one the beginning.
+fn cut(text: String) -> String {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let kept = if is_hash { HASH_DIGITS } else { TEXT_CHARACTERS };
+    if !is_hash && text.chars().count() <= kept {
+        return text;
+    }
+    let end = if is_hash { "" } else { "…" };
+    let kept: String = text.chars().take(kept - end.chars().count()).collect();
+    kept + end
 }
 
 /// The first bytes, and how many there are.
@@ -120,5 +156,15 @@ mod tests {
         assert_eq!(text(&[255; 9], Format::Table), "x'ffffffffffffffff…' (9 bytes)");
         assert_eq!(text(&[255; 9], Format::Json), "ff".repeat(9));
         assert_eq!(text(&[255; 9], Format::Csv), "ff".repeat(9));
+    }
+
+    #[test]
+    fn texts_beside_others_are_cut() {
+        let check = |text: &str, expected: &str| assert_eq!(cut(text.to_owned()), expected);
+        check("short", "short");
+        check(&"ä".repeat(80), &"ä".repeat(80));
+        check(&"ä".repeat(81), &format!("{}…", "ä".repeat(79)));
+        check(&"0a".repeat(32), "0a0a0a0a0a0a");
+        check(&"xy".repeat(32), &"xy".repeat(32));
     }
 }

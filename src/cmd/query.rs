@@ -14,7 +14,8 @@ use crate::store::{Error, Parameter, Query, Value};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without a name, lists the queries with their parameters. Hyphens in names are as good as underscores. \
-    A value is a number, null, or text; run_id takes whatever names a run, checkpoint_id an alias too.\n\n\
+    A value is a number, null, or text; run_id takes whatever names a run, checkpoint_id an alias too. \
+    A table cuts hashes and long texts; other formats have everything.\n\n\
     Examples:\n  speclora query mode_metrics --run @latest\n  \
     speclora query leaderboard --param metric=speedup --param limit=3 --format csv\n  \
     speclora query leakage --show"
@@ -57,7 +58,15 @@ pub(crate) fn run(args: &QueryArgs, context: &Context) -> anyhow::Result<()> {
             values.push((parameter.name, value(key, text, &store)?));
         }
     }
-    store.hand_query(query, &values, &mut Printer::new(context))
+    let mut printer = Printer::new(context);
+    store.hand_query(query, &values, &mut printer)?;
+    if printer.num_rows() == 0 {
+        let name = query.name;
+        context.ui.note(format!(
+            "no rows (speclora query {name} --show says what it asks for, and what parameters take)"
+        ));
+    }
+    Ok(())
 }
 
 /// A name that does not exist is a command line that cannot be used.
@@ -73,7 +82,11 @@ fn check(query: &Query, parameters: &[Parameter], given: &[(String, String)]) ->
             let known: Vec<&str> = parameters.iter().map(Parameter::key).collect();
             let near = nearest(key, known.iter().copied());
             let near = near.map_or(String::new(), |near| format!("did you mean {near}? "));
-            let has = if known.is_empty() { "it has none".to_owned() } else { format!("it has {}", known.join(", ")) };
+            let has = if known.is_empty() {
+                "it has none".to_owned()
+            } else {
+                format!("it has {}", known.join(", "))
+            };
             return Err(UsageError(format!("query {name} has no parameter {key} ({near}{has})")));
         }
     }
@@ -115,7 +128,11 @@ fn described(query: &Query) -> String {
     let other = query.other_name.map(|name| format!("also {name}")).into_iter();
     let signature = Some(signature(query)).filter(|text| !text.is_empty());
     let below: Vec<String> = other.chain(signature).collect();
-    if below.is_empty() { query.question().to_owned() } else { format!("{}\n{}", query.question(), below.join("; ")) }
+    if below.is_empty() {
+        query.question().to_owned()
+    } else {
+        format!("{}\n{}", query.question(), below.join("; "))
+    }
 }
 
 /// The parameters, with their defaults: `run_id, limit=20`.
@@ -155,15 +172,20 @@ mod tests {
         check_given("rounds", &[("run_id", "1")], Ok(()));
         check_given("disagreements", &[("run_id", "1")], Ok(()));
         check_given("rounds", &[], Err("query rounds needs run_id: the run (--run RUN)"));
-        let expected = "query checkpoint_lineage needs checkpoint_id: the checkpoint (--param checkpoint_id=VALUE)";
+        let expected =
+            "query checkpoint_lineage needs checkpoint_id: the checkpoint (--param checkpoint_id=VALUE)";
         check_given("adapter-lineage", &[], Err(expected));
-        let expected = "query disagreements has no parameter limits (did you mean limit? it has run_id, limit)";
+        let expected =
+            "query disagreements has no parameter limits (did you mean limit? it has run_id, limit)";
         check_given("disagreements", &[("limits", "1")], Err(expected));
     }
 
     #[test]
     fn signature_tells_defaults() {
         assert_eq!(signature(&Query::find("disagreements").unwrap()), "run_id, limit=20");
-        assert_eq!(signature(&Query::find("hardest-prompts").unwrap()), "run_id=null, mode=spec_base, by=acceptance_rate, limit=20");
+        assert_eq!(
+            signature(&Query::find("hardest-prompts").unwrap()),
+            "run_id=null, mode=spec_base, by=acceptance_rate, limit=20"
+        );
     }
 }

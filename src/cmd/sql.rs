@@ -21,7 +21,7 @@ const MAX_TIMEOUT_SECONDS: f64 = 315_360_000.0;
 #[command(
     after_help = "Statements only read, unless --write is given; then they are one transaction, and an error undoes all. \
     Several are separated by semicolons, and answered one after the other: tables and CSV with an empty line between, JSON \
-    as one list each. Rows are written as they come; a table's widths are those of its first 1,000 rows. docs/schema.md \
+    as one list each. Rows are written as they come; a table's widths are those of its first 1,000 rows, and long texts are cut in it; other formats have everything. docs/schema.md \
     says what tables, columns and views mean.\n\n\
     Examples:\n  speclora sql \"SELECT mode, avg_tokens_per_second FROM mode_metrics WHERE run_id = 12\"\n  \
     speclora sql --param run_id=@latest \"SELECT * FROM run_settings WHERE run_id = :run_id\" --format csv\n  \
@@ -108,11 +108,14 @@ fn text(sql: &str) -> anyhow::Result<String> {
 
 /// How long statements may take; none for 0.
 fn timeout(text: &str) -> Result<Option<Duration>, UsageError> {
-    let seconds: Option<f64> = text.parse().ok().filter(|seconds| (0.0..=MAX_TIMEOUT_SECONDS).contains(seconds));
+    let seconds: Option<f64> =
+        text.parse().ok().filter(|seconds| (0.0..=MAX_TIMEOUT_SECONDS).contains(seconds));
     match seconds {
         Some(0.0) => Ok(None),
         Some(seconds) => Ok(Some(Duration::from_secs_f64(seconds))),
-        None => Err(UsageError(format!("--timeout: timeout must be seconds, 0 for no limit, got \"{text}\""))),
+        None => {
+            Err(UsageError(format!("--timeout: timeout must be seconds, 0 for no limit, got \"{text}\"")))
+        }
     }
 }
 
@@ -121,7 +124,9 @@ fn told(changed: Changed) -> String {
     let rows = |count: u64| if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
     match changed.num_dependent {
         0 => format!("{} changed", rows(changed.num_rows)),
-        dependent => format!("{} changed, and {} that referred to them", rows(changed.num_rows), rows(dependent)),
+        dependent => {
+            format!("{} changed, and {} that referred to them", rows(changed.num_rows), rows(dependent))
+        }
     }
 }
 

@@ -33,7 +33,8 @@ struct Layout {
 impl RowStream {
     /// Begins an answer with columns of these names.
     pub fn new(format: Format, columns: Vec<String>) -> Self {
-        let columns = if matches!(format, Format::Json | Format::Jsonl) { distinct(columns) } else { columns };
+        let columns =
+            if matches!(format, Format::Json | Format::Jsonl) { distinct(columns) } else { columns };
         Self { format, columns, waiting: vec![], layout: None, num_rows: 0 }
     }
 
@@ -79,7 +80,8 @@ impl RowStream {
     fn lay_out(&mut self) -> String {
         let rows = std::mem::take(&mut self.waiting);
         let is_numeric = |column: usize| {
-            let mut cells = rows.iter().map(|row| &row[column]).filter(|cell| **cell != Cell::Missing).peekable();
+            let mut cells =
+                rows.iter().map(|row| &row[column]).filter(|cell| **cell != Cell::Missing).peekable();
             cells.peek().is_some() && cells.all(|cell| matches!(cell, Cell::Integer(_) | Cell::Float(..)))
         };
         let width = |column: usize| {
@@ -114,7 +116,11 @@ impl RowStream {
         for (column, cell) in row.iter().enumerate() {
             let text = cell.shown();
             let room = " ".repeat(layout.widths[column].saturating_sub(text.width()));
-            line += &if layout.is_numeric[column] { format!(" {room}{text} ") } else { format!(" {text}{room} ") };
+            line += &if layout.is_numeric[column] {
+                format!(" {room}{text} ")
+            } else {
+                format!(" {text}{room} ")
+            };
         }
         line.truncate(line.trim_end().len());
         line + "\n"

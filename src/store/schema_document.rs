@@ -72,7 +72,8 @@ fn filled() -> (tempfile::TempDir, Store) {
 
 /// The tables and views, with their kinds.
 fn objects(store: &Store) -> BTreeMap<String, String> {
-    let sql = "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'";
+    let sql =
+        "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'";
     let mut statement = store.connection.prepare(sql).unwrap();
     let objects = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     objects.map(|object| object.unwrap()).collect()
@@ -133,7 +134,8 @@ fn indexes(store: &Store, table: &str) -> Vec<String> {
     let index = |row: &rusqlite::Row<'_>| {
         let (name, is_unique, origin, columns, sql): (String, bool, String, String, Option<String>) =
             (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-        let condition = sql.as_deref().and_then(|sql| sql.split_once(" WHERE ")).map(|(_, condition)| condition.trim());
+        let condition =
+            sql.as_deref().and_then(|sql| sql.split_once(" WHERE ")).map(|(_, condition)| condition.trim());
         let condition = condition.map_or(String::new(), |condition| format!(" where `{condition}`"));
         let unique = if is_unique { "unique " } else { "" };
         Ok(match origin.as_str() {
@@ -145,7 +147,12 @@ fn indexes(store: &Store, table: &str) -> Vec<String> {
 }
 
 /// The row of a column, and what its words lack.
-fn column_row(store: &Store, words: &Words, (object, kind): (&str, &str), column: &Column) -> (String, Option<String>) {
+fn column_row(
+    store: &Store,
+    words: &Words,
+    (object, kind): (&str, &str),
+    column: &Column,
+) -> (String, Option<String>) {
     let name = &column.name;
     let Some(meaning) = words.of_column(object, name) else {
         return (String::new(), Some(format!("{object}.{name} has no meaning")));
@@ -223,7 +230,8 @@ fn write_keys(text: &mut String, store: &Store, table: &str, columns: &[Column])
     }
     lines.extend(indexes(store, table).into_iter().map(|index| format!("Index {index}")));
     if !lines.is_empty() {
-        write!(text, "\n{}\n", lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n")).unwrap();
+        write!(text, "\n{}\n", lines.iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"))
+            .unwrap();
     }
 }
 
@@ -247,7 +255,8 @@ fn plain_sqlite3_selects_from_every_view() {
 
     let (_folder, store) = filled();
     let path = store.path().to_owned();
-    let views: Vec<String> = sample::column(&store, "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name");
+    let views: Vec<String> =
+        sample::column(&store, "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name");
     let counts: Vec<i64> = views.iter().map(|view| sample::count(&store, view)).collect();
     drop(store);
     let Ok(version) = Command::new("sqlite3").arg("--version").output() else {
@@ -257,9 +266,14 @@ fn plain_sqlite3_selects_from_every_view() {
     assert!(version.status.success() && !views.is_empty());
     for (view, count) in views.iter().zip(counts) {
         let sql = format!("SELECT * FROM {view}; SELECT count(*) FROM {view};");
-        let answer = Command::new("sqlite3").args(["-readonly", "-json"]).arg(&path).arg(sql).output().unwrap();
-        let (text, problem) = (String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
+        let answer =
+            Command::new("sqlite3").args(["-readonly", "-json"]).arg(&path).arg(sql).output().unwrap();
+        let (text, problem) =
+            (String::from_utf8_lossy(&answer.stdout), String::from_utf8_lossy(&answer.stderr));
         assert!(answer.status.success() && problem.is_empty(), "{view}: {problem}");
-        assert!(text.trim_end().ends_with(&format!("[{{\"count(*)\":{count}}}]")) && count > 0, "{view}: {text}");
+        assert!(
+            text.trim_end().ends_with(&format!("[{{\"count(*)\":{count}}}]")) && count > 0,
+            "{view}: {text}"
+        );
     }
 }

@@ -144,7 +144,10 @@ fn run<R: Receiver>(
         if !statement.readonly() {
             let num_rows = connection.changes();
             let num_all = connection.total_changes() - before;
-            changed.push(Changed { num_rows: num_rows.min(num_all), num_dependent: num_all.saturating_sub(num_rows) });
+            changed.push(Changed {
+                num_rows: num_rows.min(num_all),
+                num_dependent: num_all.saturating_sub(num_rows),
+            });
         }
     }
     if is_any { Ok(changed) } else { Err(Error::NoSql.into()) }

@@ -28,7 +28,8 @@ impl Value {
     /// Reads a value as people type it: `null`, a number, or text; text in single quotes stays text whatever it says.
     pub fn parse(text: &str) -> Self {
         let quoted = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
-        let real = || text.parse().ok().and_then(finite).filter(|_| text.contains(|c: char| c.is_ascii_digit()));
+        let real =
+            || text.parse().ok().and_then(finite).filter(|_| text.contains(|c: char| c.is_ascii_digit()));
         if let Some(text) = quoted {
             Self::Text(text.replace("''", "'"))
         } else if text.eq_ignore_ascii_case("null") {

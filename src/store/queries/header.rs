@@ -75,7 +75,8 @@ mod tests {
             -- :mode    a mode [default: spec_base]\n-- :by      what else [default: null]\n--\n--   :x  no parameter\n\
             SELECT :run_id\n-- :late  no parameter either\n";
         let query = Query { name: "made_up", other_name: None, sql };
-        let parameter = |name, meaning: &str, default| Parameter { name, meaning: meaning.to_owned(), default };
+        let parameter =
+            |name, meaning: &str, default| Parameter { name, meaning: meaning.to_owned(), default };
         assert_eq!(query.question(), "How many?");
         let expected = [
             parameter(":run_id", "the run", None),

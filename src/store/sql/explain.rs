@@ -16,7 +16,8 @@ pub(super) fn explain(error: rusqlite::Error, sql: &str, store: &Store) -> Error
             Error::Sql { message: with_hint(msg, sql, store), excerpt: excerpt(sql, offset) }
         }
         rusqlite::Error::SqliteFailure(failure, Some(message)) if is_of_statement(failure.code) => {
-            Error::Sql { message: with_hint(message, sql, store), excerpt: String::new() }
+            let excerpt = place_of_table(&message, sql).map_or(String::new(), |offset| excerpt(sql, offset));
+            Error::Sql { message: with_hint(message, sql, store), excerpt }
         }
         other => Error::from(other).in_file(&store.path),
     }
@@ -49,6 +50,14 @@ fn excerpt(sql: &str, offset: usize) -> String {
     let label = if sql.trim_end().contains('\n') { format!("line {number}: ") } else { String::new() };
     let indent = " ".repeat(label.chars().count() + before - skipped);
     format!("\n  {label}{}\n  {indent}^", shown.trim_end())
+}
+
+/// Where a table that does not exist is named: SQLite does not tell.
+fn place_of_table(message: &str, sql: &str) -> Option<usize> {
+    let name = message.strip_prefix("no such table: ")?;
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut places = sql.match_indices(name).map(|(at, _)| at);
+    places.find(|&at| !sql[..at].ends_with(is_word) && !sql[at + name.len()..].starts_with(is_word))
 }
 
 /// SQLite's words, and the name that is nearest to one that it does not know.

@@ -60,7 +60,8 @@ const ASKING_PRAGMAS: [&str; 14] = [
 
 const WITH_WRITE: &str = "speclora sql --write allows it";
 const WITH_SQLITE: &str = "the sqlite3 program can, on a copy of the file";
-const OWN_SCHEMA: &str = "its tables are speclora's, and later versions count on them; make your own beside them";
+const OWN_SCHEMA: &str =
+    "its tables are speclora's, and later versions count on them; make your own beside them";
 
 /// Why something is refused: what it would do, and what to do instead.
 type Refusal = (String, &'static str);
@@ -129,9 +130,10 @@ fn verdict(context: &AuthContext<'_>, access: &Access) -> std::result::Result<()
         A::Pragma { pragma_name, pragma_value } => pragma_verdict(pragma_name, pragma_value),
         A::Attach { filename } => Err((format!("this would open another file, {filename}"), WITH_SQLITE)),
         A::Detach { .. } => Err(("there is no other file to detach".to_owned(), WITH_SQLITE)),
-        A::Transaction { .. } | A::Savepoint { .. } => {
-            Err(("all statements are one transaction already".to_owned(), "leave BEGIN, COMMIT and the like out"))
-        }
+        A::Transaction { .. } | A::Savepoint { .. } => Err((
+            "all statements are one transaction already".to_owned(),
+            "leave BEGIN, COMMIT and the like out",
+        )),
         A::CreateTempIndex { .. }
         | A::CreateTempTable { .. }
         | A::CreateTempTrigger { .. }
@@ -141,6 +143,12 @@ fn verdict(context: &AuthContext<'_>, access: &Access) -> std::result::Result<()
         | A::DropTempTrigger { .. }
         | A::DropTempView { .. } => Ok(()),
         _ if is_temporary => Ok(()),
+        // Comes before what would make or drop something, which says more; nothing else may write there.
+        A::Delete { table_name } | A::Insert { table_name } | A::Update { table_name, .. }
+            if is_schema(table_name) =>
+        {
+            Ok(())
+        }
         action => match access {
             Access::Read => Err((format!("this would {}", deed(&action)), WITH_WRITE)),
             Access::Write { own } => write_verdict(&action, own),
@@ -152,7 +160,11 @@ fn pragma_verdict(name: &str, value: Option<&str>) -> std::result::Result<(), Re
     let name = name.to_lowercase();
     let is_reading = READING_PRAGMAS.contains(&name.as_str())
         || (ASKING_PRAGMAS.contains(&name.as_str()) && value.is_none());
-    if is_reading { Ok(()) } else { Err((format!("PRAGMA {name} would change how the file is kept"), WITH_SQLITE)) }
+    if is_reading {
+        Ok(())
+    } else {
+        Err((format!("PRAGMA {name} would change how the file is kept"), WITH_SQLITE))
+    }
 }
 
 /// What must not be done even where writing is allowed.
@@ -174,7 +186,9 @@ fn write_verdict(action: &AuthAction<'_>, own: &HashSet<String>) -> std::result:
         {
             Err((format!("this would {}", deed(action)), OWN_SCHEMA))
         }
-        A::Unknown { code, .. } => Err((format!("this would do what has no name here ({code})"), WITH_SQLITE)),
+        A::Unknown { code, .. } => {
+            Err((format!("this would do what has no name here ({code})"), WITH_SQLITE))
+        }
         _ => Ok(()),
     }
 }
@@ -183,18 +197,23 @@ fn write_verdict(action: &AuthAction<'_>, own: &HashSet<String>) -> std::result:
 fn deed(action: &AuthAction<'_>) -> String {
     use AuthAction as A;
     match *action {
-        A::Delete { table_name } if is_schema(table_name) => "change the schema".to_owned(),
-        A::Insert { table_name } | A::Update { table_name, .. } if is_schema(table_name) => {
-            "change the schema".to_owned()
-        }
         A::Delete { table_name } => format!("delete rows of {table_name}"),
         A::Insert { table_name } => format!("insert rows into {table_name}"),
         A::Update { table_name, .. } => format!("update rows of {table_name}"),
-        A::DropTable { table_name } | A::DropVtable { table_name, .. } => format!("drop the table {table_name}"),
+        A::CreateTable { table_name } | A::CreateVtable { table_name, .. } => {
+            format!("make the table {table_name}")
+        }
+        A::CreateView { view_name } => format!("make the view {view_name}"),
+        A::CreateIndex { index_name, .. } => format!("make the index {index_name}"),
+        A::DropTable { table_name } | A::DropVtable { table_name, .. } => {
+            format!("drop the table {table_name}")
+        }
         A::DropView { view_name } => format!("drop the view {view_name}"),
         A::DropIndex { index_name, .. } => format!("drop the index {index_name}"),
         A::AlterTable { table_name, .. } => format!("alter the table {table_name}"),
-        A::CreateTrigger { table_name, .. } => format!("have a trigger change what is written to {table_name}"),
+        A::CreateTrigger { table_name, .. } => {
+            format!("have a trigger change what is written to {table_name}")
+        }
         _ => "change the file".to_owned(),
     }
 }
@@ -226,10 +245,16 @@ mod tests {
         check("main", AuthAction::Read { table_name: "runs", column_name: "id" }, None);
         check("main", AuthAction::Function { function_name: "count" }, None);
         check("main", AuthAction::Function { function_name: "LOAD_extension" }, Some("code"));
-        check("main", AuthAction::Insert { table_name: "runs" }, Some("insert rows into runs (speclora sql --write"));
+        check(
+            "main",
+            AuthAction::Insert { table_name: "runs" },
+            Some("insert rows into runs (speclora sql --write"),
+        );
         check("temp", AuthAction::Insert { table_name: "mine" }, None);
         check("temp", AuthAction::CreateTempTable { table_name: "mine" }, None);
-        check("main", AuthAction::Insert { table_name: "sqlite_master" }, Some("change the schema"));
+        check("main", AuthAction::Insert { table_name: "sqlite_master" }, None);
+        check("main", AuthAction::CreateTable { table_name: "mine" }, Some("make the table mine"));
+        check("main", AuthAction::DropIndex { index_name: "x", table_name: "y" }, Some("drop the index x"));
         check("main", AuthAction::Attach { filename: "x.db" }, Some("another file, x.db"));
         check("main", AuthAction::Reindex { index_name: "x" }, Some("change the file"));
         check("main", AuthAction::Unknown { code: 99, arg1: None, arg2: None }, Some("change the file"));
@@ -261,7 +286,10 @@ mod tests {
         check(AuthAction::DropTable { table_name: "mine" }, None);
         check(AuthAction::DropTable { table_name: "Runs" }, Some("drop the table Runs"));
         check(AuthAction::DropView { view_name: "run_states" }, Some("drop the view"));
-        check(AuthAction::DropIndex { index_name: "runs_by_name", table_name: "runs" }, Some("drop the index"));
+        check(
+            AuthAction::DropIndex { index_name: "runs_by_name", table_name: "runs" },
+            Some("drop the index"),
+        );
         check(AuthAction::AlterTable { database_name: "main", table_name: "runs" }, Some("alter"));
         check(AuthAction::CreateTrigger { trigger_name: "t", table_name: "runs" }, Some("trigger"));
         check(AuthAction::CreateTrigger { trigger_name: "t", table_name: "mine" }, None);

@@ -73,7 +73,8 @@ fn parameters_get_their_values_and_no_slip_passes() {
     };
     check("SELECT :a", &[], "the statement needs a value for :a (--param a=VALUE)");
     check("SELECT :a", &values, "no statement has the parameter :b");
-    let nameless = "a parameter of the statement has no name (write :name for ?, and give --param name=VALUE)";
+    let nameless =
+        "a parameter of the statement has no name (write :name for ?, and give --param name=VALUE)";
     check("SELECT ?", &[], nameless);
     check("SELECT ?1", &[], nameless);
 }
@@ -88,8 +89,10 @@ fn reading_refuses_every_change_and_says_what_it_would_do() {
     check("DELETE FROM runs", "this would delete rows of runs (speclora sql --write allows it)");
     check("UPDATE runs SET name = 'x'", "update rows of runs");
     check("INSERT INTO run_tags VALUES (1, 'a', 'b')", "insert rows into run_tags");
-    check("CREATE TABLE mine (a)", "change the schema");
-    check("DROP VIEW run_states", "this would");
+    check("CREATE TABLE mine (a)", "this would make the table mine");
+    check("DROP VIEW run_states", "this would drop the view run_states");
+    check("DROP TABLE runs", "this would drop the table runs");
+    check("DELETE FROM sqlite_schema", "table sqlite_master may not be modified");
     check("ATTACH 'other.db' AS other", "open another file, other.db");
     check("PRAGMA user_version = 9", "PRAGMA user_version");
     check("PRAGMA writable_schema = 1", "PRAGMA writable_schema");
@@ -99,7 +102,8 @@ fn reading_refuses_every_change_and_says_what_it_would_do() {
     assert_eq!(sample::count(&store, "runs"), 3);
     assert_eq!(read(&store, "PRAGMA user_version").unwrap()[0].rows.len(), 1);
     assert!(!read(&store, "SELECT name FROM pragma_table_info('runs')").unwrap()[0].rows.is_empty());
-    let own = "CREATE TEMP TABLE mine AS SELECT id FROM runs; DELETE FROM mine WHERE id = 1; SELECT * FROM mine";
+    let own =
+        "CREATE TEMP TABLE mine AS SELECT id FROM runs; DELETE FROM mine WHERE id = 1; SELECT * FROM mine";
     assert_eq!(read(&store, own).unwrap()[0].rows.len(), 2);
 }
 
@@ -108,7 +112,10 @@ fn connection_that_reads_could_not_write_even_if_it_was_asked_to() {
     let (_folder, store) = reading();
     assert!(store.is_read_only());
     assert!(store.connection.is_readonly("main").unwrap());
-    assert!(store.connection.execute("DELETE FROM runs", []).is_err(), "no authorizer is left, and none is needed");
+    assert!(
+        store.connection.execute("DELETE FROM runs", []).is_err(),
+        "no authorizer is left, and none is needed"
+    );
 }
 
 #[test]
@@ -121,17 +128,27 @@ fn error_says_where_and_what_may_have_been_meant() {
         "SELECT 1;\nSELECT statu FROM runs",
         "no such column: statu (did you mean status?)\n  line 2: SELECT statu FROM runs\n                 ^",
     );
-    check("SELECT r.ids FROM runs AS r", "no such column: r.ids (did you mean id?)\n  SELECT r.ids FROM runs AS r\n         ^");
+    check(
+        "SELECT r.ids FROM runs AS r",
+        "no such column: r.ids (did you mean id?)\n  SELECT r.ids FROM runs AS r\n         ^",
+    );
     check("SELECT 1 FORM runs", "near \"runs\": syntax error\n  SELECT 1 FORM runs\n                ^");
-    check("SELECT * FROM run", "no such table: run (did you mean runs?)\n  SELECT * FROM run\n                ^");
-    check("SELECT counts(*) FROM runs", "no such function: counts (did you mean count?)\n  SELECT counts(*) FROM runs\n         ^");
+    check(
+        "SELECT * FROM run",
+        "no such table: run (did you mean runs?)\n  SELECT * FROM run\n                ^",
+    );
+    check(
+        "SELECT counts(*) FROM runs",
+        "no such function: counts (did you mean count?)\n  SELECT counts(*) FROM runs\n         ^",
+    );
     check("SELECT (", "incomplete input");
     let message = read(&store, "SELECT abs(-9223372036854775807 - 1)").unwrap_err().to_string();
     assert_eq!(message, "integer overflow");
 }
 
 /// A statement that has no end.
-const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+const ENDLESS: &str =
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
 #[test]
 fn statement_ends_when_its_time_is_up_or_the_user_says_so() {
@@ -142,14 +159,19 @@ fn statement_ends_when_its_time_is_up_or_the_user_says_so() {
     let stopped = SqlOptions::default();
     stopped.interrupted.store(true, Ordering::Relaxed);
     assert!(matches!(store.read_sql(ENDLESS, &stopped, &mut Answers::default()), Err(Error::SqlInterrupted)));
-    assert_eq!(read(&store, "SELECT count(*) FROM runs").unwrap()[0].rows, [[3.into()]], "the clock is off again");
+    assert_eq!(
+        read(&store, "SELECT count(*) FROM runs").unwrap()[0].rows,
+        [[3.into()]],
+        "the clock is off again"
+    );
 }
 
 #[test]
 fn writing_is_all_or_nothing_and_counts_what_it_changed() {
     let (_folder, mut store) = sample::store();
     sample::fill(&mut store);
-    let failed = write(&mut store, "UPDATE runs SET name = 'x'; UPDATE runs SET status = 'gone' WHERE id = 1");
+    let failed =
+        write(&mut store, "UPDATE runs SET name = 'x'; UPDATE runs SET status = 'gone' WHERE id = 1");
     let message = failed.unwrap_err().to_string();
     assert!(message.starts_with("CHECK constraint failed"), "{message}");
     assert_eq!(sample::count(&store, "runs WHERE name = 'x'"), 0);
@@ -160,7 +182,8 @@ fn writing_is_all_or_nothing_and_counts_what_it_changed() {
             + (SELECT count(*) FROM run_models WHERE run_id = 1) + (SELECT count(*) FROM run_prompts WHERE run_id = 1)
             + (SELECT count(*) FROM mode_summaries WHERE run_id = 1)",
     );
-    let changed = write(&mut store, "UPDATE runs SET name = 'x'; SELECT 1; DELETE FROM runs WHERE id = 1").unwrap();
+    let changed =
+        write(&mut store, "UPDATE runs SET name = 'x'; SELECT 1; DELETE FROM runs WHERE id = 1").unwrap();
     let expected = [
         Changed { num_rows: 3, num_dependent: 0 },
         Changed { num_rows: 1, num_dependent: referring.unsigned_abs() },
@@ -173,7 +196,11 @@ fn writing_is_all_or_nothing_and_counts_what_it_changed() {
 #[test]
 fn writing_makes_tables_of_its_own_and_leaves_the_schema_alone() {
     let (_folder, mut store) = sample::store();
-    write(&mut store, "CREATE TABLE mine (a); INSERT INTO mine VALUES (1); CREATE VIEW my_view AS SELECT a FROM mine").unwrap();
+    write(
+        &mut store,
+        "CREATE TABLE mine (a); INSERT INTO mine VALUES (1); CREATE VIEW my_view AS SELECT a FROM mine",
+    )
+    .unwrap();
     assert_eq!(sample::count(&store, "my_view"), 1);
     for sql in [
         "DROP TABLE runs",

@@ -84,11 +84,13 @@ fn improvement_is_relative_for_speed_and_a_difference_for_acceptance() {
 
 #[test]
 fn leaders_are_placed_among_what_can_be_compared() {
-    let (_folder, mut store) = benches();
+    let (_folder, store) = benches();
     let ask = |store: &Store, parameters: &[(&str, Value)]| {
         rounded(&store.query("leaderboard", parameters).unwrap(), &["place", "run_id", "mode", "value"])
     };
-    let row = |place: i64, run: i64, mode: &str, value: f64| vec![place.into(), run.into(), mode.into(), real(value)];
+    let row = |place: i64, run: i64, mode: &str, value: f64| {
+        vec![place.into(), run.into(), mode.into(), real(value)]
+    };
     let expected = [row(1, 2, "spec_lora", 60.0), row(2, 2, "spec_base", 40.0), row(3, 1, "spec_lora", 30.0)];
     let three_and_tie = [&expected[..], &[row(3, 2, "target_only", 30.0)]].concat();
     assert_eq!(ask(&store, &[(":limit", 3.into())]), three_and_tie);
@@ -102,7 +104,10 @@ fn leaders_are_placed_among_what_can_be_compared() {
         assert_eq!(ask(&store, &[(nothing.0, nothing.1.into())]), [] as [Vec<Value>; 0], "{nothing:?}");
     }
     // Another number of tokens makes another race.
-    store.connection.execute("UPDATE run_settings SET value = '5' WHERE run_id = 2 AND key = 'max_tokens'", []).unwrap();
+    store
+        .connection
+        .execute("UPDATE run_settings SET value = '5' WHERE run_id = 2 AND key = 'max_tokens'", [])
+        .unwrap();
     let winners = [row(1, 2, "spec_lora", 60.0), row(1, 1, "spec_lora", 30.0)];
     assert_eq!(ask(&store, &[(":limit", 1.into())]), winners);
 }
@@ -110,8 +115,11 @@ fn leaders_are_placed_among_what_can_be_compared() {
 #[test]
 fn hardest_prompts_come_first_over_one_run_or_all() {
     let (_folder, store) = benches();
-    let columns = ["prompt", "num_runs", "num_generations", "acceptance_rate", "mean_acceptance_length", "speedup"];
-    let ask = |parameters: &[(&str, Value)]| rounded(&store.query("hardest_prompts", parameters).unwrap(), &columns);
+    let columns =
+        ["prompt", "num_runs", "num_generations", "acceptance_rate", "mean_acceptance_length", "speedup"];
+    let ask = |parameters: &[(&str, Value)]| {
+        rounded(&store.query("hardest_prompts", parameters).unwrap(), &columns)
+    };
     // Emitted: accepted + 1 a round.
     let row = |prompt: &str, runs: i64, acceptance: f64, length: f64, speedup: f64| {
         vec![prompt.into(), runs.into(), runs.into(), real(acceptance), real(length), real(speedup)]
@@ -129,13 +137,15 @@ fn hardest_prompts_come_first_over_one_run_or_all() {
 fn machines_are_listed_with_what_they_ran() {
     let (_folder, store) = benches();
     let rows = store.query("runs_by_host", &[]).unwrap();
-    let columns = ["hostname", "num_cpus", "target", "mode", "num_runs", "num_generations", "avg_tokens_per_second"];
+    let columns =
+        ["hostname", "num_cpus", "target", "mode", "num_runs", "num_generations", "avg_tokens_per_second"];
     let row = |mode: &str, speed: f64| {
         vec!["box".into(), 2.into(), "target".into(), mode.into(), 2.into(), 4.into(), real(speed)]
     };
     let expected = [row("target_only", 22.5), row("spec_base", 30.0), row("spec_lora", 45.0)];
     assert_eq!(rounded(&rows, &columns), expected);
-    let of_lora = &rounded(&rows, &["lowest_tokens_per_second", "highest_tokens_per_second", "newest_run_id"])[2];
+    let of_lora =
+        &rounded(&rows, &["lowest_tokens_per_second", "highest_tokens_per_second", "newest_run_id"])[2];
     assert_eq!(*of_lora, [real(30.0), real(60.0), 2.into()]);
     assert_eq!(store.query("runs_by_host", &[(":target", "another".into())]).unwrap().rows.len(), 0);
 }
@@ -158,7 +168,10 @@ fn speed_is_followed_from_day_to_day_and_commit_to_commit() {
     assert_eq!(ask(&store), [row("2023-11-13", 1, 60.0, 2), row("2023-11-14", 1, 30.0, 1)]);
     store.connection.execute(begin, []).unwrap();
     let other = NewRun {
-        environment: crate::record::Environment { git_commit: Some("c0ffee".to_owned()), ..sample::environment() },
+        environment: crate::record::Environment {
+            git_commit: Some("c0ffee".to_owned()),
+            ..sample::environment()
+        },
         ..sample::run(2)
     };
     let run = store.begin_run(&other).unwrap();
@@ -200,7 +213,8 @@ fn reasons_to_stop_are_counted_with_what_failed() {
     let warmup = Slot { is_warmup: true, ..sample::slot(0, TARGET, 0) };
     store.record_generation(run, &sample::generation(warmup, vec![1], 1.0, &[])).unwrap();
     let rows = store.query("tokens_by_stop_reason", &[(":run_id", run.into())]).unwrap();
-    let columns = ["stop_reason", "num_generations", "share", "total_tokens", "avg_tokens", "min_tokens", "max_tokens"];
+    let columns =
+        ["stop_reason", "num_generations", "share", "total_tokens", "avg_tokens", "min_tokens", "max_tokens"];
     let none = Value::Null;
     let expected = [
         vec!["max_tokens".into(), 2.into(), real(0.666667), 12.into(), real(6.0), 4.into(), 8.into()],
@@ -214,7 +228,8 @@ fn time_is_split_into_prompt_draft_verifying_and_the_rest() {
     let (_folder, store) = benches();
     let rows = store.query("time_by_phase", &[(":run_id", 1.into())]).unwrap();
     // Three rounds of spec_base, each 1 µs to draft and 3 µs to verify; two prompts of 0.1 s.
-    let columns = ["mode", "num_generations", "total_seconds", "prompt_seconds", "draft_seconds", "verify_seconds"];
+    let columns =
+        ["mode", "num_generations", "total_seconds", "prompt_seconds", "draft_seconds", "verify_seconds"];
     let row = |mode: &str, total: f64, prompt: f64, draft: f64, verify: f64| {
         vec![mode.into(), 2.into(), real(total), real(prompt), real(draft), real(verify)]
     };
@@ -259,7 +274,8 @@ fn outputs_that_are_not_the_targets_are_shown_side_by_side() {
     store.record_generation(run, &generation(0, BASE, 4, 1.0, &[(3, 2)])).unwrap();
     store.record_generation(run, &generation(1, BASE, 5, 1.0, &[(4, 3)])).unwrap();
     let rows = store.query("outputs_that_differ", &[(":run_id", run.into())]).unwrap();
-    let columns = ["prompt", "mode", "generation_id", "target_generation_id", "total_tokens", "target_total_tokens"];
+    let columns =
+        ["prompt", "mode", "generation_id", "target_generation_id", "total_tokens", "target_total_tokens"];
     let expected = vec!["prompt 1".into(), "spec_base".into(), 4.into(), 2.into(), 5.into(), 4.into()];
     assert_eq!(values(&rows, &columns), [expected]);
 }
@@ -268,15 +284,50 @@ fn outputs_that_are_not_the_targets_are_shown_side_by_side() {
 fn curve_has_every_step_and_every_evaluation() {
     let (_folder, store) = filled();
     let rows = store.query("training_curve", &[(":run_id", 5.into())]).unwrap();
-    let columns = ["step", "loss", "smoothed_loss", "training_seconds", "num_trained_tokens", "held_out_loss",
-        "expected_acceptance", "checkpoint_id"];
+    let columns = [
+        "step",
+        "loss",
+        "smoothed_loss",
+        "training_seconds",
+        "num_trained_tokens",
+        "held_out_loss",
+        "expected_acceptance",
+        "checkpoint_id",
+    ];
     let none = Value::Null;
     // Losses 2, 1, 2/3; a step takes 1 ms and has 20 tokens; evaluations have ten positions, and a loss of 5 over all.
     let expected = [
-        vec![0.into(), none.clone(), none.clone(), none.clone(), none.clone(), real(0.5), real(0.4), none.clone()],
-        vec![1.into(), real(2.0), real(2.0), real(0.001), 20.into(), none.clone(), none.clone(), none.clone()],
+        vec![
+            0.into(),
+            none.clone(),
+            none.clone(),
+            none.clone(),
+            none.clone(),
+            real(0.5),
+            real(0.4),
+            none.clone(),
+        ],
+        vec![
+            1.into(),
+            real(2.0),
+            real(2.0),
+            real(0.001),
+            20.into(),
+            none.clone(),
+            none.clone(),
+            none.clone(),
+        ],
         vec![2.into(), real(1.0), real(1.5), real(0.002), 40.into(), real(0.5), real(0.7), 2.into()],
-        vec![3.into(), real(0.666667), real(1.222222), real(0.003), 60.into(), none.clone(), none.clone(), none],
+        vec![
+            3.into(),
+            real(0.666667),
+            real(1.222222),
+            real(0.003),
+            60.into(),
+            none.clone(),
+            none.clone(),
+            none,
+        ],
     ];
     assert_eq!(rounded(&rows, &columns), expected);
 }
@@ -284,19 +335,42 @@ fn curve_has_every_step_and_every_evaluation() {
 #[test]
 fn gain_of_a_checkpoint_is_over_what_its_run_began_with() {
     let (_folder, mut store) = filled();
-    let columns = ["run_id", "step", "checkpoint_id", "from_checkpoint_id", "num_examples", "start_expected_acceptance",
-        "expected_acceptance", "expected_acceptance_gain", "num_better", "num_worse"];
+    let columns = [
+        "run_id",
+        "step",
+        "checkpoint_id",
+        "from_checkpoint_id",
+        "num_examples",
+        "start_expected_acceptance",
+        "expected_acceptance",
+        "expected_acceptance_gain",
+        "num_better",
+        "num_worse",
+    ];
     let ask = |store: &Store, run: Value| {
         rounded(&store.query("checkpoint_gain", &[(":run_id", run)]).unwrap(), &columns)
     };
     let none = Value::Null;
-    let first = vec![5.into(), 2.into(), 2.into(), none.clone(), 1.into(), real(0.4), real(0.7), real(0.3), 1.into(), 0.into()];
+    let first = vec![
+        5.into(),
+        2.into(),
+        2.into(),
+        none.clone(),
+        1.into(),
+        real(0.4),
+        real(0.7),
+        real(0.3),
+        1.into(),
+        0.into(),
+    ];
     assert_eq!(ask(&store, 5.into()), [first.clone()]);
     assert_eq!(ask(&store, 6.into()), [] as [Vec<Value>; 0], "its checkpoint was not evaluated");
 
     // One that goes on from checkpoint 2, is evaluated at its checkpoint alone, and then at its beginning too.
     let example = ExampleId(3);
-    let run = store.begin_training(&sample::train_run(Some(CheckpointId(2))), &[(example, Purpose::HeldOut)]).unwrap();
+    let run = store
+        .begin_training(&sample::train_run(Some(CheckpointId(2))), &[(example, Purpose::HeldOut)])
+        .unwrap();
     store.record_train_step(run, &sample::step(1, &[])).unwrap();
     store.record_train_evaluation(run, 1, &[(example, sample::evaluation(6.0))]).unwrap();
     let checkpoint = sample::record_checkpoint(&mut store, run, 1);
