@@ -33,6 +33,8 @@ impl Cli {
             Command::Compare(args) => cmd::compare::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
+            Command::Query(args) => cmd::query::run(args, context),
+            Command::Sql(args) => cmd::sql::run(args, context),
             Command::Models(args) => cmd::models::run(args, context),
             Command::Config(args) => cmd::config::run(args, context),
             Command::Doctor(args) => cmd::doctor::run(args, context),
@@ -65,6 +67,10 @@ pub enum Command {
     Runs(cmd::runs::RunsArgs),
     /// Writes stored runs as JSON, JSON Lines, CSV or Parquet
     Export(cmd::export::ExportArgs),
+    /// Answers a question about what is stored; without a name, lists the questions
+    Query(cmd::query::QueryArgs),
+    /// Answers statements of your own, read-only unless told otherwise
+    Sql(cmd::sql::SqlArgs),
     /// Looks into model files
     Models(cmd::models::ModelsArgs),
     /// Shows the configuration

@@ -9,6 +9,7 @@ mod labelled;
 mod parquet;
 mod render;
 mod rows;
+mod stream;
 mod summary;
 
 pub use self::comparison::ComparisonReport;
@@ -17,6 +18,7 @@ pub use self::grid::{Cell, Column, Grid, Style};
 pub use self::labelled::labelled_lines;
 pub use self::render::Format;
 pub use self::rows::{OutputFormat, RowFormat, RowWriter};
+pub use self::stream::RowStream;
 pub use self::summary::{
     ModeSummary, PairedSummary, comparison_lines, details_grid, paired_lines, summary_grid,
 };

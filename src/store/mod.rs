@@ -11,6 +11,7 @@
 //! - No NaN and no infinity enters a column. What cannot exist is NULL.
 
 mod aliases;
+mod answer;
 mod blobs;
 mod check;
 mod checkpoints;
@@ -33,6 +34,9 @@ mod queries;
 mod runs;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schema_document;
+mod sql;
 mod stream;
 mod summaries;
 mod target_probabilities;
@@ -45,13 +49,15 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction};
 
+pub use answer::{Receiver, Rows};
 pub use error::{Error, Result};
 pub use examples::ExampleFilter;
 pub use generations::SlotKey;
 pub use metrics::ModeMetrics;
 pub use models::FileStamp;
-pub use queries::{Query, Rows};
+pub use queries::{Parameter, Query};
 pub use runs::RunEnd;
+pub use sql::{Changed, SqlOptions};
 pub use stream::RowSink;
 pub use value::{Hex, Value, tokens_of};
 

@@ -4,7 +4,7 @@ use std::result;
 
 use rusqlite::Statement;
 
-use super::queries::{Query, bind, completed, parameter_names};
+use super::queries::{Query, prepared};
 use super::value::Value;
 use super::{Error, Store};
 use crate::record::{AnswerColumn, ColumnType};
@@ -42,10 +42,8 @@ impl Store {
         let query = Query::find(name)?;
         let placed = |error: rusqlite::Error| Error::from(error).in_file(&self.path);
         let connection = &self.connection;
-        let mut statement = connection.prepare(query.sql).map_err(placed)?;
-        let parameters = completed(connection, &parameter_names(&statement), parameters)
-            .map_err(|error| error.in_file(&self.path))?;
-        bind(&mut statement, query, &parameters).map_err(|error| error.in_file(&self.path))?;
+        let mut statement =
+            prepared(connection, query, parameters).map_err(|error| error.in_file(&self.path))?;
         let columns = columns(&statement);
         sink.begin(&columns)?;
         let mut answer = statement.raw_query();

@@ -24,6 +24,7 @@ mod export;
 mod generate;
 mod gguf;
 mod program;
+mod query;
 mod real_models;
 #[cfg(feature = "builtin-models")]
 mod recompute;
