@@ -11,6 +11,7 @@
 //! - No NaN and no infinity enters a column. What cannot exist is NULL.
 
 mod aliases;
+mod backup;
 mod blobs;
 mod check;
 mod checkpoints;
@@ -18,6 +19,7 @@ mod environments;
 mod error;
 mod evaluations;
 mod examples;
+mod garbage;
 mod generations;
 mod lineage;
 mod lookup;
@@ -29,13 +31,18 @@ mod plan;
 mod process;
 mod prompts;
 mod queries;
+mod run_columns;
+mod run_labels;
+mod run_search;
 mod runs;
 #[cfg(test)]
 mod sample;
+mod statistics;
 mod summaries;
 mod target_probabilities;
 mod train_checkpoints;
 mod training;
+mod trash;
 mod value;
 mod vocabularies;
 
@@ -44,12 +51,17 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction};
 
 pub use error::{Error, Result};
+pub use backup::Backup;
 pub use examples::ExampleFilter;
+pub use garbage::{Garbage, KeptRun, Need, Remains};
 pub use generations::SlotKey;
 pub use metrics::ModeMetrics;
 pub use models::FileStamp;
 pub use queries::Rows;
+pub use run_columns::{Better, RunColumn};
+pub use run_search::{Comparison, Direction, Operand, Place, RunFilter, RunOrder, RunSearch};
 pub use runs::RunEnd;
+pub use statistics::{BlobUse, Statistics, TreeSize};
 pub use value::{Hex, Value};
 
 /// An open database.

@@ -8,6 +8,8 @@ use super::{Error, Result, Store, runs};
 
 /// The parameter that the store fills in.
 const CRASHED_RUN_IDS: &str = ":crashed_run_ids";
+/// The parameter that is 0 where it is not given.
+const IN_TRASH: &str = ":in_trash";
 
 /// A statement that answers one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,18 +44,22 @@ queries!(
     DRAFT_EVALUATIONS = "draft_evaluations",
     EXAMPLE_DISAGREEMENTS = "example_disagreements",
     EXAMPLES = "examples",
+    GENERATION_SPEEDS = "generation_speeds",
     GENERATIONS = "generations",
     LEAKAGE = "leakage",
     MODE_METRICS = "mode_metrics",
     PROMPT_EVALUATIONS = "prompt_evaluations",
     PROMPT_METRICS = "prompt_metrics",
     PROMPT_SPEEDUPS = "prompt_speedups",
+    RELATED_RUNS = "related_runs",
     ROUNDS = "rounds",
     RUN_ERRORS = "run_errors",
     RUN_MODELS = "run_models",
+    RUN_NOTES = "run_notes",
     RUN_PROMPTS = "run_prompts",
     RUN_SETTINGS = "run_settings",
     RUN_SHOW = "run_show",
+    RUNS_BY_STATE = "runs_by_state",
     RUNS_LIST = "runs_list",
     TRAIN_EVALUATIONS = "train_evaluations",
     TRAIN_STEPS = "train_steps",
@@ -93,16 +99,27 @@ impl Rows {
 
 impl Store {
     /// Answers the query of that name. Each of its parameters must be given, with its colon
-    /// (`(":run_id", run.into())`); only `:crashed_run_ids` need not: the store asks which processes are gone.
+    /// (`(":run_id", run.into())`); only two need not: `:crashed_run_ids`, for which the store
+    /// asks which processes are gone, and `:in_trash`, which is 0.
     ///
     /// # Errors
     /// If there is no such query, or parameters are missing or unknown.
     pub fn query(&self, name: &str, parameters: &[(&str, Value)]) -> Result<Rows> {
         let query = Query::find(name)?;
+        self.answer(query.name, query.sql, parameters)
+    }
+
+    /// Answers a statement, which errors call by the name of the query that it is made of.
+    pub(super) fn answer(
+        &self,
+        name: &'static str,
+        sql: &str,
+        parameters: &[(&str, Value)],
+    ) -> Result<Rows> {
         self.read(|connection| {
-            let mut statement = connection.prepare(query.sql)?;
+            let mut statement = connection.prepare(sql)?;
             let parameters = completed(connection, &parameter_names(&statement), parameters)?;
-            bind(&mut statement, query, &parameters)?;
+            bind(&mut statement, name, &parameters)?;
             let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
             let mut answer = statement.raw_query();
             let mut rows = Vec::new();
@@ -116,15 +133,15 @@ impl Store {
 }
 
 /// Binds every parameter of a query's statement, and refuses those that it does not have.
-fn bind(statement: &mut Statement<'_>, query: Query, parameters: &[(&str, Value)]) -> Result<()> {
+fn bind(statement: &mut Statement<'_>, query: &'static str, parameters: &[(&str, Value)]) -> Result<()> {
     let names = parameter_names(statement);
     let known = names.join(", ");
     if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !names.iter().any(|known| known == name)) {
-        return Err(Error::UnknownParameter { query: query.name, parameter: (*unknown).to_owned(), known });
+        return Err(Error::UnknownParameter { query, parameter: (*unknown).to_owned(), known });
     }
     for (index, name) in (1..).zip(&names) {
         let Some((_, value)) = parameters.iter().find(|(given, _)| given == name) else {
-            return Err(Error::MissingParameter { query: query.name, parameter: name.clone(), known });
+            return Err(Error::MissingParameter { query, parameter: name.clone(), known });
         };
         statement.raw_bind_parameter(index, value)?;
     }
@@ -137,15 +154,21 @@ fn parameter_names(statement: &Statement<'_>) -> Vec<String> {
     (1..=statement.parameter_count()).filter_map(name).collect()
 }
 
-/// The given parameters, and what the store itself knows where a query asks for it: which runs have crashed.
+/// The given parameters, and what need not be given where a query asks for it: which runs have crashed, which the store
+/// itself finds out, and whether runs are in the trash, which most are not.
 fn completed<'a>(
     connection: &Connection,
     names: &[String],
     parameters: &[(&'a str, Value)],
 ) -> Result<Vec<(&'a str, Value)>> {
     let mut parameters = parameters.to_vec();
-    let is_given = parameters.iter().any(|(name, _)| *name == CRASHED_RUN_IDS);
-    if !is_given && names.iter().any(|name| name == CRASHED_RUN_IDS) {
+    let is_missing = |parameters: &[(&str, Value)], asked: &str| {
+        names.iter().any(|name| name == asked) && !parameters.iter().any(|(given, _)| *given == asked)
+    };
+    if is_missing(&parameters, IN_TRASH) {
+        parameters.push((IN_TRASH, Value::Integer(0)));
+    }
+    if is_missing(&parameters, CRASHED_RUN_IDS) {
         let crashed = serde_json::to_string(&runs::crashed(connection)?).expect("ids are numbers");
         parameters.push((CRASHED_RUN_IDS, Value::Text(crashed)));
     }

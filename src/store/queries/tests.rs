@@ -27,6 +27,7 @@ fn filled() -> (tempfile::TempDir, Store) {
     let (folder, mut store) = sample::store();
     sample::fill(&mut store);
     sample::fill_training(&mut store);
+    store.add_note(RunId(1), "a note").unwrap();
     (folder, store)
 }
 
@@ -161,7 +162,7 @@ fn parameter_that_is_missing_or_unknown_is_an_error() {
     check(
         "runs_list",
         &[(":limit", 1.into()), (":name", "x".into())],
-        "query runs_list has no parameter :name (its parameters are :crashed_run_ids, :limit)",
+        "query runs_list has no parameter :name (its parameters are :crashed_run_ids, :in_trash, :limit)",
     );
     let message = store.query("nothing", &[]).unwrap_err().to_string();
     assert!(message.starts_with("no query nothing (there are acceptance_by_position, "), "{message}");
