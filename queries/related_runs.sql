@@ -1,9 +1,8 @@
--- To which other runs does a run hang together: by examples that one collected and the other learned from, or by an adapter
--- that one made and the other used, judged or went on from?
+-- With which other runs does a run have examples or an adapter in common?
 --
 -- :run_id  the run
 --
--- relation is what the other run is to this one:
+-- One collected what the other learned from, or made what the other used. relation is what the other run is to this one:
 --   learned_from     it collected num_examples of the examples that this run has
 --   taught           it has num_examples of the examples that this run collected
 --   made_adapter     it made checkpoint_id, which this run used, judged or went on from

@@ -31,6 +31,8 @@ impl Cli {
             Command::Adapters(args) => cmd::adapters::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
+            Command::Backup(args) => cmd::backup::run(args, context),
+            Command::Stats(args) => cmd::stats::run(args, context),
             Command::Models(args) => cmd::models::run(args, context),
             Command::Config(args) => cmd::config::run(args, context),
             Command::Doctor(args) => cmd::doctor::run(args, context),
@@ -57,10 +59,14 @@ pub enum Command {
     Generate(Box<cmd::generate::GenerateArgs>),
     /// Lists, shows and names stored adapters; moves them out to PEFT folders and in again
     Adapters(cmd::adapters::AdaptersArgs),
-    /// Lists and shows stored runs
+    /// Lists, shows and labels stored runs, and takes them away
     Runs(cmd::runs::RunsArgs),
     /// Writes a stored run as JSON or CSV
     Export(cmd::export::ExportArgs),
+    /// Copies the database as a whole, while others write
+    Backup(cmd::backup::BackupArgs),
+    /// Says how large the database is, and what takes the room
+    Stats(cmd::stats::StatsArgs),
     /// Looks into model files
     Models(cmd::models::ModelsArgs),
     /// Shows the configuration

@@ -5,6 +5,7 @@
 
 mod adapter;
 pub mod adapters;
+pub mod backup;
 pub mod bench;
 pub mod collect;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod models;
 mod output;
 mod present;
 pub mod runs;
+pub mod stats;
 pub mod train;
 
 use std::process::ExitCode;

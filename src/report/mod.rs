@@ -2,14 +2,18 @@
 //!
 //! Nothing here queries, prints or writes a file. A value that cannot exist is missing, never zero.
 
+mod course;
 mod export;
 mod grid;
 mod labelled;
 mod render;
+mod size;
 mod summary;
 
+pub use self::course::course;
 pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures};
 pub use self::grid::{Cell, Column, Grid, Style};
 pub use self::labelled::labelled_lines;
 pub use self::render::Format;
+pub use self::size::shown_bytes;
 pub use self::summary::{ModeSummary, comparison_lines, details_grid, summary_grid};

@@ -68,7 +68,8 @@ impl Store {
             })
         };
         let backup = check().map_err(|error| error.in_file(path))?;
-        let size = partial.metadata().map_err(|source| Error::BackupFile { path: path.to_owned(), source })?;
+        let size =
+            partial.metadata().map_err(|source| Error::BackupFile { path: path.to_owned(), source })?;
         Ok(Backup { size_bytes: size.len(), ..backup })
     }
 }

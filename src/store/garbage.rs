@@ -238,8 +238,7 @@ fn remains(connection: &Connection) -> Result<Vec<Remains>> {
         *bytes = if *table == "blob_chunks" {
             count("SELECT sum(size_bytes) FROM blobs WHERE id IN (SELECT blob_id FROM gc_blobs)")?
         } else {
-            let all: i64 =
-                sizes.iter().filter(|size| size.table == *table).map(|size| size.bytes).sum();
+            let all: i64 = sizes.iter().filter(|size| size.table == *table).map(|size| size.bytes).sum();
             let num_all = count(&format!("SELECT count(*) FROM {table}"))?;
             (all as f64 * (*num_rows as f64 / num_all as f64)) as i64
         };

@@ -20,7 +20,10 @@ impl Store {
             None => Err(match find(connection, selector, Place::Trash)? {
                 // An age counts the runs there are, and means another run in the trash.
                 Some(run) if !selector.starts_with('@') => Error::RunInTrash { run },
-                _ => Error::NoRun { selector: selector.to_owned(), newest: newest(connection, 0, Place::Kept)? },
+                _ => Error::NoRun {
+                    selector: selector.to_owned(),
+                    newest: newest(connection, 0, Place::Kept)?,
+                },
             }),
         })
     }
@@ -74,7 +77,8 @@ fn by_id(connection: &Connection, selector: &str, place: Place) -> Result<Option
 }
 
 fn by_name(connection: &Connection, name: &str, place: Place) -> Result<Option<RunId>> {
-    let sql = "SELECT id FROM runs WHERE name = ?1 AND (deleted_at_ms IS NOT NULL) = ?2 ORDER BY id DESC LIMIT 1";
+    let sql =
+        "SELECT id FROM runs WHERE name = ?1 AND (deleted_at_ms IS NOT NULL) = ?2 ORDER BY id DESC LIMIT 1";
     one(connection, sql, params![name, place == Place::Trash])
 }
 

@@ -51,7 +51,6 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Transaction};
 
 pub use error::{Error, Result};
-pub use backup::Backup;
 pub use examples::ExampleFilter;
 pub use garbage::{Garbage, KeptRun, Need, Remains};
 pub use generations::SlotKey;
@@ -61,7 +60,7 @@ pub use queries::Rows;
 pub use run_columns::{Better, RunColumn};
 pub use run_search::{Comparison, Direction, Operand, Place, RunFilter, RunOrder, RunSearch};
 pub use runs::RunEnd;
-pub use statistics::{BlobUse, Statistics, TreeSize};
+pub use statistics::Statistics;
 pub use value::{Hex, Value};
 
 /// An open database.

@@ -110,12 +110,7 @@ impl Store {
     }
 
     /// Answers a statement, which errors call by the name of the query that it is made of.
-    pub(super) fn answer(
-        &self,
-        name: &'static str,
-        sql: &str,
-        parameters: &[(&str, Value)],
-    ) -> Result<Rows> {
+    pub(super) fn answer(&self, name: &'static str, sql: &str, parameters: &[(&str, Value)]) -> Result<Rows> {
         self.read(|connection| {
             let mut statement = connection.prepare(sql)?;
             let parameters = completed(connection, &parameter_names(&statement), parameters)?;

@@ -4,7 +4,6 @@
 use rusqlite::{Connection, params};
 
 use super::{Result, Store, lookup, runs};
-use crate::environment::now_ms;
 use crate::record::RunId;
 
 impl Store {

@@ -293,7 +293,8 @@ fn adapter(checkpoint: CheckpointId, bound: &mut Bound) -> String {
 
 /// Compares as numbers where both sides can be, else as text; for equality as either.
 fn compare(column: &RunColumn, comparison: Comparison, operand: &Operand, bound: &mut Bound) -> String {
-    let ordered = |operator: &str, bound: &mut Bound| match operand.number.filter(|_| column.can_be_number()) {
+    let ordered = |operator: &str, bound: &mut Bound| match operand.number.filter(|_| column.can_be_number())
+    {
         Some(value) => format!("{} {operator} {}", number(column, bound), bound.value(Value::Real(value))),
         None => format!("{} {operator} {}", text(column, bound), bound.text(&operand.text)),
     };

@@ -135,7 +135,7 @@ fn blob_uses(connection: &Connection) -> Result<Vec<BlobUse>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
     use crate::store::sample;
 
     #[test]
@@ -160,9 +160,13 @@ mod tests {
     fn blobs_are_counted_by_what_uses_them() {
         let (_folder, mut store) = sample::store();
         sample::fill_training(&mut store);
-        store.connection.execute("INSERT INTO blobs (sha256, size_bytes) VALUES (?1, 7)", ["0".repeat(64)]).unwrap();
+        store
+            .connection
+            .execute("INSERT INTO blobs (sha256, size_bytes) VALUES (?1, 7)", ["0".repeat(64)])
+            .unwrap();
         let found = store.statistics().unwrap().blobs;
-        let counted: Vec<(&str, i64)> = found.iter().map(|found| (found.used_as.as_str(), found.num_blobs)).collect();
+        let counted: Vec<(&str, i64)> =
+            found.iter().map(|found| (found.used_as.as_str(), found.num_blobs)).collect();
         let adapters: i64 = sample::value(&store, "SELECT count(DISTINCT adapter_blob_id) FROM checkpoints");
         let expected =
             [("adapters", adapters), ("optimizer_states", 2), ("target_probabilities", 3), ("unused", 1)];

@@ -86,7 +86,10 @@ mod tests {
     fn crashed_run_is_deleted() {
         let (_folder, mut store) = sample::store();
         let run = store.begin_run(&sample::run(1)).unwrap();
-        store.connection.execute("UPDATE runs SET process_start_ticks = process_start_ticks - 1", []).unwrap();
+        store
+            .connection
+            .execute("UPDATE runs SET process_start_ticks = process_start_ticks - 1", [])
+            .unwrap();
         store.trash_runs(&[run]).unwrap();
         assert_eq!(listed(&store, Place::Trash), 1);
     }

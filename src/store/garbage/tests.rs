@@ -83,7 +83,8 @@ fn adapter_that_something_needs_keeps_the_run_that_made_it() {
     trash(&mut store, &[5, 6]);
     let gone = collect(&mut store);
     assert_eq!(ids(&gone), [] as [i64; 0]);
-    let adapter = |run: i64, checkpoint: i64| Need::Adapter { run: RunId(run), checkpoint: CheckpointId(checkpoint) };
+    let adapter =
+        |run: i64, checkpoint: i64| Need::Adapter { run: RunId(run), checkpoint: CheckpointId(checkpoint) };
     let alias = |name: &str| Need::Alias { name: name.to_owned(), checkpoint: CheckpointId(3) };
     let kept = [(5, vec![adapter(6, 2)]), (6, vec![alias("best"), alias("latest"), adapter(7, 3)])];
     let kept = kept.map(|(run, needs)| KeptRun { run: RunId(run), needs });

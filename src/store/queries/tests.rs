@@ -147,8 +147,8 @@ fn query_about_one_run_reads_no_other() {
     }
     assert_eq!(
         scans,
-        ["runs_list: SCAN r"],
-        "the list of runs reads runs, and nothing else reads all of anything"
+        ["runs_by_state: SCAN r", "runs_list: SCAN r"],
+        "lists of runs read runs, and nothing else reads all of anything"
     );
 }
 
