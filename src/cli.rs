@@ -35,6 +35,8 @@ impl Cli {
             Command::Export(args) => cmd::export::run(args, context),
             Command::Query(args) => cmd::query::run(args, context),
             Command::Sql(args) => cmd::sql::run(args, context),
+            Command::Backup(args) => cmd::backup::run(args, context),
+            Command::Stats(args) => cmd::stats::run(args, context),
             Command::Models(args) => cmd::models::run(args, context),
             Command::Config(args) => cmd::config::run(args, context),
             Command::Doctor(args) => cmd::doctor::run(args, context),
@@ -63,7 +65,7 @@ pub enum Command {
     Adapters(cmd::adapters::AdaptersArgs),
     /// Compares runs, or modes of a run: is it better, by how much, and how sure is that
     Compare(cmd::compare::CompareArgs),
-    /// Lists and shows stored runs
+    /// Lists, shows and labels stored runs, and takes them away
     Runs(cmd::runs::RunsArgs),
     /// Writes stored runs as JSON, JSON Lines, CSV or Parquet
     Export(cmd::export::ExportArgs),
@@ -71,6 +73,10 @@ pub enum Command {
     Query(cmd::query::QueryArgs),
     /// Answers statements of your own, read-only unless told otherwise
     Sql(cmd::sql::SqlArgs),
+    /// Copies the database as a whole, while others write
+    Backup(cmd::backup::BackupArgs),
+    /// Says how large the database is, and what takes the room
+    Stats(cmd::stats::StatsArgs),
     /// Looks into model files
     Models(cmd::models::ModelsArgs),
     /// Shows the configuration

@@ -3,11 +3,11 @@
 use anyhow::Context as _;
 use serde_json::{Map, Value as Json, json};
 
-use super::present::HASH_DIGITS;
+use super::present::{HASH_DIGITS, objects};
 use crate::record::RunId;
 use crate::store::{Rows, Store};
 
-/// What is known of a run as a whole: the answer of `run_show`.
+/// What is known of a run as a whole: the answer of `run_show`, and its notes with their times, as `dated_notes`.
 pub(super) struct Facts(Map<String, Json>);
 
 impl Facts {
@@ -15,7 +15,11 @@ impl Facts {
     pub(super) fn read(store: &Store, run: RunId) -> anyhow::Result<Self> {
         let Rows { columns, rows } = store.query("run_show", &[(":run_id", run.into())])?;
         let row = rows.into_iter().next().with_context(|| format!("no run {run}"))?;
-        Ok(Self(columns.into_iter().zip(row.iter().map(|value| json!(value))).collect()))
+        let mut facts: Map<String, Json> =
+            columns.into_iter().zip(row.iter().map(|value| json!(value))).collect();
+        let notes = objects(&store.query("run_notes", &[(":run_id", run.into())])?);
+        facts.insert("dated_notes".to_owned(), notes.into());
+        Ok(Self(facts))
     }
 
     /// One of them, null where there is none.
@@ -31,6 +35,16 @@ impl Facts {
     /// The tags, as an object.
     pub(super) fn tags(&self) -> Json {
         self.get("tags").as_str().and_then(|tags| serde_json::from_str(tags).ok()).unwrap_or_default()
+    }
+
+    /// The notes, each after the minute in which it was made; nothing where there are none.
+    fn notes(&self) -> Option<String> {
+        let note = |note: &Json| {
+            let time: String = note["created_at"].as_str()?.chars().take("2026-08-01T12:30".len()).collect();
+            Some(format!("{}  {}", time.replace('T', " "), note["text"].as_str()?))
+        };
+        let notes: Vec<String> = self.get("dated_notes").as_array()?.iter().filter_map(note).collect();
+        (!notes.is_empty()).then(|| notes.join("\n"))
     }
 
     /// Says that a run is not complete, if it is not.
@@ -108,7 +122,7 @@ impl Facts {
             ("Draft vocabulary", vocabulary),
             (if is_training { "From" } else { "Adapter" }, joined(&[adapter, text("adapter_source")], ", ")),
             ("Tags", tags_line(&self.tags())),
-            ("Notes", text("notes")),
+            ("Notes", self.notes()),
             ("Machine", joined(&[text("hostname"), text("cpu_model"), processors], ", ")),
             ("Memory", memory),
             ("System", joined(&[text("os"), text("kernel")], ", ")),

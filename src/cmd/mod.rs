@@ -6,6 +6,7 @@
 mod adapter;
 pub mod adapters;
 mod answers;
+pub mod backup;
 pub mod bench;
 pub mod collect;
 pub mod compare;
@@ -25,6 +26,7 @@ mod present;
 pub mod query;
 pub mod runs;
 pub mod sql;
+pub mod stats;
 pub mod train;
 
 use std::process::ExitCode;

@@ -52,6 +52,11 @@ impl Protected {
         }
     }
 
+    /// What a path is, if it is one of the protected files.
+    pub(super) fn find(&self, path: &Path) -> Option<&'static str> {
+        self.0.iter().find(|(_, protected)| is_same(path, protected)).map(|(what, _)| *what)
+    }
+
     /// Finds out, before hours of work, whether a file can be written without loss; it is left as it is. `-` always can.
     ///
     /// # Errors
@@ -61,7 +66,7 @@ impl Protected {
             return Ok(());
         }
         let shown = output.display();
-        if let Some((what, _)) = self.0.iter().find(|(_, path)| is_same(output, path)) {
+        if let Some(what) = self.find(output) {
             return Err(UsageError(format!("{shown} is {what} (name another file with --output)")).into());
         }
         if is_database(output) {

@@ -163,10 +163,10 @@ pub(super) const HASH_DIGITS: usize = 12;
 pub(super) type Shown = (&'static str, &'static str, View);
 
 /// The columns of `shown`, for people.
-pub(super) fn chosen_grid(rows: &Rows, shown: &[Shown]) -> Grid {
+pub(super) fn chosen_grid(rows: &Rows, shown: &[(&str, &str, View)]) -> Grid {
     let index =
         |key: &str| rows.columns.iter().position(|column| column == key).expect("the query has this column");
-    let column = |(key, title, view): &Shown| match view {
+    let column = |(key, title, view): &(&str, &str, View)| match view {
         View::Text | View::Hash | View::Minute => Column::new(*key, *title),
         View::Integer | View::Real(_) | View::OutOf(_) => Column::number(*key, *title),
     };

@@ -107,6 +107,28 @@ pub enum Error {
         /// What stood against it.
         source: io::Error,
     },
+    /// A copy never replaces a file.
+    #[error("{} is there already (a backup replaces nothing: name another file)", path.display())]
+    BackupExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system did not keep a copy.
+    #[error("cannot write the copy {}", path.display())]
+    BackupFile {
+        /// The copy.
+        path: PathBuf,
+        /// What stood against it.
+        source: io::Error,
+    },
+    /// A copy is not what was copied.
+    #[error("the copy {} is not sound and was removed: {problem} (speclora stats --check looks at the database)", path.display())]
+    BackupDamaged {
+        /// The copy.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The file or its folder may not be written.
     #[error(
         "cannot write {} (allow writing to the file and its folder, or name another place with --db)",
@@ -176,6 +198,26 @@ pub enum Error {
         selector: String,
         /// The newest run there is.
         newest: Option<RunId>,
+    },
+    /// The run that was typed is in the trash.
+    #[error("run {run} is in the trash (speclora runs restore {run} brings it back)")]
+    RunInTrash {
+        /// The run.
+        run: RunId,
+    },
+    /// No run in the trash answers to what was typed.
+    #[error("no run {selector} in the trash (speclora runs list --deleted)")]
+    NoRunInTrash {
+        /// What was typed.
+        selector: String,
+    },
+    /// No run has a setting, tag or figure of that name.
+    #[error("no run has a value named {name} ({hint})")]
+    NoRunColumn {
+        /// What was asked for.
+        name: String,
+        /// Names like it, or where to find all.
+        hint: String,
     },
     /// A prefix that several runs' uids share.
     #[error("{prefix} begins the uid of {num_matches} runs (type more of it; speclora runs list)")]

@@ -1,9 +1,13 @@
 //! What drafts make of targets' outputs: during training, of the held-out examples; in an evaluation, of its prompts.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{Result, Store, runs};
 use crate::record::{CheckpointId, ExampleId, HeldOutFigures, OutputEvaluation, RunId};
+
+/// The columns that the table `train_evaluation_summaries` shares with the view `train_evaluations`.
+const COLUMNS: &str = "run_id, step, num_examples, num_positions, expected_acceptance, top1_agreement, loss, \
+    acceptance_rate, mean_acceptance_length";
 
 impl Store {
     /// Stores what a training run's draft makes of held-out examples after so many steps, in place of what there is of them
@@ -41,7 +45,7 @@ impl Store {
                     evaluation.num_emitted,
                 ])?;
             }
-            Ok(())
+            summarise(transaction, run, step)
         })
     }
 
@@ -142,6 +146,16 @@ fn evaluation(row: &Row<'_>) -> rusqlite::Result<OutputEvaluation> {
         num_accepted: row.get("num_accepted")?,
         num_emitted: row.get("num_emitted")?,
     })
+}
+
+/// Stores what the view says of a step, in place of what it said before.
+fn summarise(connection: &Connection, run: RunId, step: u32) -> Result<()> {
+    let sql = format!(
+        "INSERT OR REPLACE INTO train_evaluation_summaries ({COLUMNS})
+        SELECT {COLUMNS} FROM train_evaluations WHERE run_id = ?1 AND step = ?2"
+    );
+    connection.execute(&sql, params![run.0, step])?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! From what people type to a run: `12`, `@latest`, `@latest~1`, a name, or the beginning of a uid.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::{Error, Result, Store};
+use super::{Error, Place, Result, Store};
 use crate::record::RunId;
 
 /// Fewer characters of a uid than this are no prefix: a slip of the keyboard would find something.
@@ -15,15 +15,28 @@ impl Store {
     /// # Errors
     /// If no run, or the uids of several, match.
     pub fn resolve_run(&self, selector: &str) -> Result<RunId> {
+        self.read(|connection| match find(connection, selector, Place::Kept)? {
+            Some(run) => Ok(run),
+            None => Err(match find(connection, selector, Place::Trash)? {
+                // An age counts the runs there are, and means another run in the trash.
+                Some(run) if !selector.starts_with('@') => Error::RunInTrash { run },
+                _ => Error::NoRun {
+                    selector: selector.to_owned(),
+                    newest: newest(connection, 0, Place::Kept)?,
+                },
+            }),
+        })
+    }
+
+    /// Finds the run in the trash that `selector` means, as [`Store::resolve_run`] does outside of it; `@latest` is the
+    /// newest that is there.
+    ///
+    /// # Errors
+    /// If no run in the trash, or the uids of several, match.
+    pub fn resolve_trashed_run(&self, selector: &str) -> Result<RunId> {
         self.read(|connection| {
-            let found = match selector.strip_prefix("@latest") {
-                Some(rest) => by_age(connection, rest)?,
-                None => by_id_name_or_uid(connection, selector)?,
-            };
-            match found {
-                Some(run) => Ok(run),
-                None => Err(Error::NoRun { selector: selector.to_owned(), newest: newest(connection, 0)? }),
-            }
+            let found = find(connection, selector, Place::Trash)?;
+            found.ok_or_else(|| Error::NoRunInTrash { selector: selector.to_owned() })
         })
     }
 }
@@ -45,44 +58,46 @@ impl Store {
 
 /// The error for an id that no run has.
 pub(super) fn no_run(connection: &Connection, run: RunId) -> Result<Error> {
-    Ok(Error::NoRun { selector: run.to_string(), newest: newest(connection, 0)? })
+    Ok(Error::NoRun { selector: run.to_string(), newest: newest(connection, 0, Place::Kept)? })
 }
 
-fn by_age(connection: &Connection, rest: &str) -> Result<Option<RunId>> {
+fn find(connection: &Connection, selector: &str, place: Place) -> Result<Option<RunId>> {
+    if let Some(rest) = selector.strip_prefix("@latest") {
+        return by_age(connection, rest, place);
+    }
+    if let Some(run) = by_id(connection, selector, place)? {
+        return Ok(Some(run));
+    }
+    if let Some(run) = by_name(connection, selector, place)? {
+        return Ok(Some(run));
+    }
+    by_uid(connection, selector, place)
+}
+
+fn by_age(connection: &Connection, rest: &str, place: Place) -> Result<Option<RunId>> {
     let age = if rest.is_empty() {
         Some(0)
     } else {
         rest.strip_prefix('~').and_then(|age| age.parse::<u32>().ok())
     };
-    age.map_or(Ok(None), |age| newest(connection, age))
+    age.map_or(Ok(None), |age| newest(connection, age, place))
 }
 
-fn by_id_name_or_uid(connection: &Connection, selector: &str) -> Result<Option<RunId>> {
-    if let Some(run) = by_id(connection, selector)? {
-        return Ok(Some(run));
-    }
-    if let Some(run) = by_name(connection, selector)? {
-        return Ok(Some(run));
-    }
-    by_uid(connection, selector)
-}
-
-fn by_id(connection: &Connection, selector: &str) -> Result<Option<RunId>> {
+fn by_id(connection: &Connection, selector: &str, place: Place) -> Result<Option<RunId>> {
     let Ok(id) = selector.parse::<i64>() else {
         return Ok(None);
     };
-    one(connection, "SELECT id FROM runs WHERE id = ?1 AND deleted_at_ms IS NULL", id)
+    let sql = "SELECT id FROM runs WHERE id = ?1 AND (deleted_at_ms IS NOT NULL) = ?2";
+    one(connection, sql, params![id, place == Place::Trash])
 }
 
-fn by_name(connection: &Connection, name: &str) -> Result<Option<RunId>> {
-    one(
-        connection,
-        "SELECT id FROM runs WHERE name = ?1 AND deleted_at_ms IS NULL ORDER BY id DESC LIMIT 1",
-        name,
-    )
+fn by_name(connection: &Connection, name: &str, place: Place) -> Result<Option<RunId>> {
+    let sql =
+        "SELECT id FROM runs WHERE name = ?1 AND (deleted_at_ms IS NOT NULL) = ?2 ORDER BY id DESC LIMIT 1";
+    one(connection, sql, params![name, place == Place::Trash])
 }
 
-fn by_uid(connection: &Connection, selector: &str) -> Result<Option<RunId>> {
+fn by_uid(connection: &Connection, selector: &str, place: Place) -> Result<Option<RunId>> {
     let prefix = selector.to_ascii_lowercase();
     let is_prefix = |c: char| c.is_ascii_hexdigit() || c == '-';
     if prefix.len() < MIN_PREFIX_LENGTH || !prefix.chars().all(is_prefix) {
@@ -90,8 +105,10 @@ fn by_uid(connection: &Connection, selector: &str) -> Result<Option<RunId>> {
     }
     // 'g' follows every character of a uid, so that this range is found by index.
     let (num_matches, run): (i64, Option<i64>) = connection.query_row(
-        "SELECT count(*), max(id) FROM runs WHERE uid >= ?1 AND uid < ?1 || 'g' AND deleted_at_ms IS NULL",
-        [&prefix],
+        "SELECT count(*), max(id)
+        FROM runs
+        WHERE uid >= ?1 AND uid < ?1 || 'g' AND (deleted_at_ms IS NOT NULL) = ?2",
+        params![prefix, place == Place::Trash],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     if num_matches > 1 {
@@ -104,12 +121,13 @@ fn by_uid(connection: &Connection, selector: &str) -> Result<Option<RunId>> {
 }
 
 /// Returns the newest run, or one `age` before it.
-fn newest(connection: &Connection, age: u32) -> Result<Option<RunId>> {
-    one(connection, "SELECT id FROM runs WHERE deleted_at_ms IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?1", age)
+fn newest(connection: &Connection, age: u32, place: Place) -> Result<Option<RunId>> {
+    let sql = "SELECT id FROM runs WHERE (deleted_at_ms IS NOT NULL) = ?2 ORDER BY id DESC LIMIT 1 OFFSET ?1";
+    one(connection, sql, params![age, place == Place::Trash])
 }
 
-fn one(connection: &Connection, sql: &str, key: impl rusqlite::ToSql) -> Result<Option<RunId>> {
-    Ok(connection.query_row(sql, [key], |row| row.get(0)).optional()?.map(RunId))
+fn one(connection: &Connection, sql: &str, parameters: impl Params) -> Result<Option<RunId>> {
+    Ok(connection.query_row(sql, parameters, |row| row.get(0)).optional()?.map(RunId))
 }
 
 #[cfg(test)]
@@ -161,8 +179,12 @@ mod tests {
         let (_folder, mut store) = sample::store();
         store.begin_run(&sample::run(1)).unwrap();
         store.connection.execute("UPDATE runs SET deleted_at_ms = 1", []).unwrap();
-        let message = store.resolve_run("1").unwrap_err().to_string();
-        assert_eq!(message, "no run 1 (there are none yet; speclora runs list)");
+        let check = |selector: &str, expected: &str| {
+            assert_eq!(store.resolve_run(selector).unwrap_err().to_string(), expected);
+        };
+        check("1", "run 1 is in the trash (speclora runs restore 1 brings it back)");
+        check("@latest", "no run @latest (there are none yet; speclora runs list)");
+        check("2", "no run 2 (there are none yet; speclora runs list)");
         assert_eq!(store.run_ids().unwrap(), []);
     }
 }

@@ -1,7 +1,6 @@
 //! Bringing a file to the schema of this program, never past it, and never without a copy of what was there.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -10,6 +9,8 @@ use refinery::{Migration, Runner};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::backup::vacuum_into;
+use super::open::beside;
 use super::{Error, Result};
 
 mod embedded {
@@ -108,7 +109,7 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<PathBuf
     let partial = beside(&copy, &format!(".{}.partial", Uuid::now_v7()));
     let failed = |source: io::Error| Error::Backup { path: path.to_owned(), copy: copy.clone(), source };
     let vacuum = || -> Result<bool> {
-        connection.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
+        vacuum_into(connection, &partial)?;
         Ok(self::version(&Connection::open(&partial)?)? == version)
     };
     match vacuum() {
@@ -122,12 +123,6 @@ fn back_up(connection: &Connection, path: &Path, version: i64) -> Result<PathBuf
         }
     }
     Ok(copy)
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// Names a lock, a full disk and the like for what they are, where refinery only passes on what SQLite said.

@@ -12,6 +12,7 @@
 
 mod aliases;
 mod answer;
+mod backup;
 mod blobs;
 mod check;
 mod checkpoints;
@@ -19,6 +20,7 @@ mod environments;
 mod error;
 mod evaluations;
 mod examples;
+mod garbage;
 mod generations;
 pub mod ingest;
 mod lineage;
@@ -31,6 +33,9 @@ mod plan;
 mod process;
 mod prompts;
 mod queries;
+mod run_columns;
+mod run_labels;
+mod run_search;
 mod runs;
 #[cfg(test)]
 mod sample;
@@ -38,10 +43,12 @@ mod sample;
 mod schema_document;
 mod sql;
 mod stream;
+mod statistics;
 mod summaries;
 mod target_probabilities;
 mod train_checkpoints;
 mod training;
+mod trash;
 mod value;
 mod vocabularies;
 
@@ -52,12 +59,16 @@ use rusqlite::{Connection, Transaction};
 pub use answer::{Receiver, Rows};
 pub use error::{Error, Result};
 pub use examples::ExampleFilter;
+pub use garbage::{Garbage, KeptRun, Need, Remains};
 pub use generations::SlotKey;
 pub use metrics::ModeMetrics;
 pub use models::FileStamp;
 pub use queries::{Parameter, Query};
+pub use run_columns::{Better, RunColumn};
+pub use run_search::{Comparison, Direction, Operand, Place, RunFilter, RunOrder, RunSearch};
 pub use runs::RunEnd;
 pub use sql::{Changed, SqlOptions};
+pub use statistics::Statistics;
 pub use stream::RowSink;
 pub use value::{Hex, Value, tokens_of};
 

@@ -73,7 +73,7 @@ pub(super) fn check_exists(path: &Path) -> Result<()> {
 }
 
 /// Refuses a place where no file can be.
-fn check_place(path: &Path) -> Result<()> {
+pub(super) fn check_place(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Err(Error::IsFolder { path: path.to_owned() });
     }
@@ -195,10 +195,16 @@ fn has_log(path: &Path) -> bool {
     log_of(path).metadata().is_ok_and(|log| log.len() > 0)
 }
 
-fn log_of(path: &Path) -> PathBuf {
-    let mut log = OsString::from(path);
-    log.push("-wal");
-    PathBuf::from(log)
+/// Where changes are until they reach the database itself.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+/// The path of a file beside another: the same name and more.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 #[cfg(test)]

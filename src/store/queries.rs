@@ -54,6 +54,7 @@ queries!(
     DRAFT_EVALUATIONS = "draft_evaluations",
     EXAMPLE_DISAGREEMENTS = "example_disagreements",
     EXAMPLES = "examples",
+    GENERATION_SPEEDS = "generation_speeds",
     GENERATIONS = "generations",
     HARDEST_PROMPTS = "hardest_prompts",
     LEADERBOARD = "leaderboard",
@@ -64,14 +65,17 @@ queries!(
     PROMPT_EVALUATIONS = "prompt_evaluations",
     PROMPT_METRICS = "prompt_metrics",
     PROMPT_SPEEDUPS = "prompt_speedups",
+    RELATED_RUNS = "related_runs",
     ROUNDS = "rounds",
     RUN_ERRORS = "run_errors",
     RUN_EXAMPLES = "run_examples",
     RUN_MODELS = "run_models",
+    RUN_NOTES = "run_notes",
     RUN_PROMPTS = "run_prompts",
     RUN_SETTINGS = "run_settings",
     RUN_SHOW = "run_show",
     RUNS_BY_HOST = "runs_by_host",
+    RUNS_BY_STATE = "runs_by_state",
     RUNS_LIST = "runs_list",
     SPEED_OVER_TIME = "speed_over_time",
     TIME_BY_PHASE = "time_by_phase",
@@ -117,8 +121,16 @@ impl Store {
     /// # Errors
     /// If there is no such query, or parameters are missing or unknown.
     pub fn query(&self, name: &str, parameters: &[(&str, Value)]) -> Result<Rows> {
+        let query = Query::find(name)?;
+        self.answer(query, query.sql, parameters)
+    }
+
+    /// Answers a statement that is made of a query's.
+    pub(super) fn answer(&self, query: Query, sql: &str, parameters: &[(&str, Value)]) -> Result<Rows> {
+        let explain = |error: Error| error.in_file(&self.path);
         let mut rows = Rows::default();
-        self.hand_query(Query::find(name)?, parameters, &mut rows)?;
+        let mut statement = prepared(&self.connection, query, sql, parameters).map_err(explain)?;
+        hand_out(&mut statement, &mut rows, |error| explain(error.into()))?;
         Ok(rows)
     }
 
@@ -133,32 +145,33 @@ impl Store {
         receiver: &mut R,
     ) -> std::result::Result<(), R::Error> {
         let explain = |error: Error| error.in_file(&self.path);
-        let mut statement = prepared(&self.connection, query, parameters).map_err(explain)?;
+        let mut statement = prepared(&self.connection, query, query.sql, parameters).map_err(explain)?;
         hand_out(&mut statement, receiver, |error| explain(error.into()))
     }
 }
 
-/// A query's statement with its parameters.
+/// A query's statement, or one that is made of it, with its parameters.
 pub(super) fn prepared<'a>(
     connection: &'a Connection,
     query: Query,
+    sql: &str,
     parameters: &[(&str, Value)],
 ) -> Result<Statement<'a>> {
-    let mut statement = connection.prepare(query.sql)?;
-    bind(&mut statement, query, &completed(connection, query, parameters)?)?;
+    let mut statement = connection.prepare(sql)?;
+    bind(&mut statement, query.name, &completed(connection, query, parameters)?)?;
     Ok(statement)
 }
 
 /// Binds every parameter of a query's statement, and refuses those that it does not have.
-fn bind(statement: &mut Statement<'_>, query: Query, parameters: &[(&str, Value)]) -> Result<()> {
+fn bind(statement: &mut Statement<'_>, query: &'static str, parameters: &[(&str, Value)]) -> Result<()> {
     let names = parameter_names(statement);
     let known = names.join(", ");
     if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !names.iter().any(|known| known == name)) {
-        return Err(Error::UnknownParameter { query: query.name, parameter: (*unknown).to_owned(), known });
+        return Err(Error::UnknownParameter { query, parameter: (*unknown).to_owned(), known });
     }
     for (index, name) in (1..).zip(&names) {
         let Some((_, value)) = parameters.iter().find(|(given, _)| given == name) else {
-            return Err(Error::MissingParameter { query: query.name, parameter: name.clone(), known });
+            return Err(Error::MissingParameter { query, parameter: name.clone(), known });
         };
         statement.raw_bind_parameter(index, value)?;
     }

@@ -127,6 +127,15 @@ fn check_resumable(connection: &Connection, run: RunId, current: &Process) -> Re
     Ok(())
 }
 
+/// Refuses a run that a process works on, this one included.
+pub(super) fn check_ended(connection: &Connection, run: RunId) -> Result<()> {
+    let (status, process, heartbeat_at_ms) = standing(connection, run)?;
+    if status == RunStatus::Running && !process.is_gone(heartbeat_at_ms) {
+        return Err(Error::RunAlive { run, pid: process.pid });
+    }
+    Ok(())
+}
+
 /// Milliseconds for which a sign of life is not given again: what is stored several times a second need not say each time
 /// that it was.
 const HEARTBEAT_INTERVAL_MS: i64 = 1000;
@@ -200,12 +209,18 @@ pub(super) fn insert(connection: &Connection, new: &NewRun) -> Result<RunId> {
         vocabularies::insert(connection, run, vocabulary)?;
     }
     if let Some(note) = &new.note {
-        connection.execute(
-            "INSERT INTO run_notes (run_id, text, created_at_ms) VALUES (?1, ?2, ?3)",
-            params![run.0, note, now_ms()],
-        )?;
+        insert_note(connection, run, note)?;
     }
     Ok(run)
+}
+
+/// Adds a note to those that a run has.
+pub(super) fn insert_note(connection: &Connection, run: RunId, text: &str) -> Result<()> {
+    connection.execute(
+        "INSERT INTO run_notes (run_id, text, created_at_ms) VALUES (?1, ?2, ?3)",
+        params![run.0, text, now_ms()],
+    )?;
+    Ok(())
 }
 
 fn insert_run(connection: &Connection, new: &NewRun) -> Result<RunId> {
@@ -260,7 +275,7 @@ fn insert_models(connection: &Connection, run: RunId, run_models: &[RunModel]) -
 }
 
 /// Stores tags; of two with one key the later holds.
-fn insert_tags(connection: &Connection, run: RunId, tags: &[(String, String)]) -> Result<()> {
+pub(super) fn insert_tags(connection: &Connection, run: RunId, tags: &[(String, String)]) -> Result<()> {
     for (key, value) in tags {
         connection.execute(
             "INSERT INTO run_tags (run_id, key, value)

@@ -60,6 +60,21 @@ pub(super) fn count(store: &Store, table: &str) -> i64 {
     value(store, &format!("SELECT count(*) FROM {table}"))
 }
 
+/// Checks that what is kept for lists of runs is what there is.
+#[track_caller]
+pub(super) fn check_kept_figures(store: &Store) {
+    let wrong = "runs AS r
+        WHERE num_generations <> (SELECT count(*) FROM generations AS g WHERE g.run_id = r.id)
+            OR num_prompts <> (SELECT count(*) FROM run_prompts AS p WHERE p.run_id = r.id)";
+    assert_eq!(count(store, wrong), 0);
+    let [kept, computed] = ["train_evaluation_summaries", "train_evaluations"].map(|name| {
+        let sql = format!("SELECT json_array(t.run_id, t.step, t.num_examples, t.num_positions, t.expected_acceptance,
+            t.top1_agreement, t.loss, t.acceptance_rate, t.mean_acceptance_length) FROM {name} AS t ORDER BY 1");
+        column::<String>(store, &sql)
+    });
+    assert_eq!(kept, computed);
+}
+
 /// A greedy run over prompts `prompt 0`, `prompt 1`, …
 pub(super) fn run(num_prompts: u32) -> NewRun {
     let prompts = (0..num_prompts).map(|index| Prompt {

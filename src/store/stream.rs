@@ -43,7 +43,7 @@ impl Store {
         let placed = |error: rusqlite::Error| Error::from(error).in_file(&self.path);
         let connection = &self.connection;
         let mut statement =
-            prepared(connection, query, parameters).map_err(|error| error.in_file(&self.path))?;
+            prepared(connection, query, query.sql, parameters).map_err(|error| error.in_file(&self.path))?;
         let columns = columns(&statement);
         sink.begin(&columns)?;
         let mut answer = statement.raw_query();

@@ -226,7 +226,7 @@ pub(in crate::cmd) fn parse_tags(texts: &[String]) -> anyhow::Result<Vec<(String
 fn parse_tag(tag: &str) -> anyhow::Result<(String, String)> {
     match tag.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(UsageError(format!("--tag takes KEY=VALUE, got \"{tag}\"")).into()),
+        _ => Err(UsageError(format!("a tag is KEY=VALUE, got \"{tag}\"")).into()),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::part;
+use super::show::part;
 use crate::cmd::collect::{Collected, summary as collected};
 use crate::cmd::context::Context;
 use crate::cmd::present::{self, Shown, View, chosen_grid, labelled_text, lines_below, objects};
 use crate::cmd::train::summary::EVALUATIONS;
 use crate::record::RunId;
-use crate::report::{ModeSummary, Style, details_grid, summary_grid};
-use crate::store::{Rows, Store};
+use crate::report::{ModeSummary, Style, course, details_grid, summary_grid};
+use crate::store::{Rows, Store, Value};
 
 const POSITIONS: [Shown; 6] = [
     ("mode", "Mode", View::Text),
@@ -41,8 +41,8 @@ const DRAFTS: [Shown; 7] = [
 
 /// The figures of a run.
 pub(super) enum Figures {
-    /// Of one that measured or generated.
-    Modes { summaries: Vec<ModeSummary>, modes: Rows, generated: Generated },
+    /// Of one that measured or generated; `speeds` are those of its generations in their order.
+    Modes { summaries: Vec<ModeSummary>, modes: Rows, generated: Generated, speeds: Rows },
     /// Of one that collected.
     Collected { counters: Map<String, Json>, modes: Rows, generated: Generated },
     /// Of one that trained.
@@ -79,6 +79,7 @@ pub(super) fn figures(kind: &str, run: RunId, store: &Store) -> anyhow::Result<F
             summaries: present::summaries(store, run)?,
             modes: query("mode_metrics")?,
             generated: generated()?,
+            speeds: query("generation_speeds")?,
         },
     })
 }
@@ -124,21 +125,61 @@ impl Figures {
             positions + &table("Failed generations", errors, &ERRORS)
         };
         match self {
-            Self::Modes { summaries, generated: of_generations, .. } => {
+            Self::Modes { summaries, generated: of_generations, speeds, .. } => {
                 let summary = part("Summary", &summary_grid(summaries), format);
                 let details = part("Beside the means over prompts", &details_grid(summaries), format);
-                summary + &details + &generated(of_generations) + &lines_below(summaries)
+                let title = "Tokens per second, in the order in which generations ran";
+                let courses = courses(title, &speeds_by_mode(summaries, speeds), context);
+                summary + &details + &generated(of_generations) + &courses + &lines_below(summaries)
             }
             Self::Collected { counters, generated: of_generations, .. } => {
                 let counters = labelled_text(&collected::labelled(counters), context);
                 format!("\nCollected\n{counters}{}", generated(of_generations))
             }
-            Self::Training { evaluations, .. } => {
-                table("Evaluations on held-out examples", evaluations, &EVALUATIONS)
+            Self::Training { evaluations, steps } => {
+                let lines = [
+                    ("Loss", course(&numbers(steps, "loss"), Style::Decimals(3))),
+                    (
+                        "Expected acceptance",
+                        course(&numbers(evaluations, "expected_acceptance"), Style::Percent(1)),
+                    ),
+                ];
+                let courses = courses("How it went, step by step", &lines, context);
+                courses + &table("Evaluations on held-out examples", evaluations, &EVALUATIONS)
             }
             Self::Evaluation { drafts, errors } => {
                 table("Drafts", drafts, &DRAFTS) + &table("Failed generations", errors, &ERRORS)
             }
         }
     }
+}
+
+/// Figures as they went, each in a line; nothing where none has a course.
+fn courses(title: &str, lines: &[(&str, Option<String>)], context: &Context) -> String {
+    let lines = lines.iter().filter_map(|(label, line)| Some((*label, line.clone()?)));
+    let lines: Vec<(&str, String)> = lines.collect();
+    if lines.is_empty() { String::new() } else { format!("\n{title}\n{}", labelled_text(&lines, context)) }
+}
+
+/// The speeds of each mode's generations.
+fn speeds_by_mode<'a>(summaries: &'a [ModeSummary], speeds: &Rows) -> Vec<(&'a str, Option<String>)> {
+    let mode = speeds.columns.iter().position(|column| column == "mode").expect("the query has this column");
+    let of_mode = |summary: &'a ModeSummary| {
+        let name = summary.mode.as_str();
+        let rows = speeds.rows.iter().filter(|row| row[mode] == Value::from(name)).cloned().collect();
+        let speeds = Rows { columns: speeds.columns.clone(), rows };
+        (name, course(&numbers(&speeds, "tokens_per_second"), Style::Decimals(1)))
+    };
+    summaries.iter().map(of_mode).collect()
+}
+
+/// A column of numbers.
+fn numbers(rows: &Rows, column: &str) -> Vec<Option<f64>> {
+    let place = rows.columns.iter().position(|name| name == column).expect("the query has this column");
+    let number = |row: &Vec<Value>| match row[place] {
+        Value::Real(number) => Some(number),
+        Value::Integer(number) => Some(number as f64),
+        _ => None,
+    };
+    rows.rows.iter().map(number).collect()
 }

@@ -72,9 +72,10 @@ fn upgrade_keeps_the_rows_and_a_copy_of_the_file_as_it_was() {
 }
 
 /// Databases as earlier versions left them, each with a row in every table.
-const EARLIER: [(i64, &str); 2] = [
+const EARLIER: [(i64, &str); 3] = [
     (1, include_str!("../../../tests/sql/create_v1.sql")),
     (2, include_str!("../../../tests/sql/create_v2.sql")),
+    (3, include_str!("../../../tests/sql/create_v3.sql")),
 ];
 
 /// A closed database as a version left it.
@@ -124,6 +125,7 @@ fn database_of_any_earlier_version_is_upgraded_without_losing_a_row() {
         assert_eq!(store.check().unwrap(), Vec::<String>::new(), "version {version}");
         assert!(!store.mode_metrics(RunId(1)).unwrap().is_empty());
         assert_eq!(store.run_plan(RunId(1)).unwrap().prompts.len(), 2);
+        sample::check_kept_figures(&store);
     }
 }
 
@@ -135,6 +137,7 @@ fn run_of_an_earlier_version_has_what_that_version_knew() {
     };
     assert_eq!(vocabulary(1), None);
     assert_eq!(vocabulary(2).map(|vocabulary| vocabulary.tokens.len()), Some(512));
+    assert_eq!(vocabulary(3).map(|vocabulary| vocabulary.tokens.len()), Some(64));
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn filled() -> (tempfile::TempDir, Store) {
     let (folder, mut store) = sample::store();
     sample::fill(&mut store);
     sample::fill_training(&mut store);
+    store.add_note(RunId(1), "a note").unwrap();
     (folder, store)
 }
 
@@ -207,6 +208,7 @@ fn query_about_one_run_reads_no_other() {
     }
     // Lists of runs read what there is one of a run, or one of a run and mode.
     check("runs_list", &["runs"]);
+    check("runs_by_state", &["runs"]);
     check("checkpoints", &["checkpoints"]);
     for name in ["lora_improvement", "leaderboard", "runs_by_host", "speed_over_time"] {
         let scanned = scanned_tables(&store, &Query::find(name).unwrap());
@@ -245,7 +247,7 @@ fn parameter_that_is_missing_or_unknown_is_an_error() {
     check(
         "runs_list",
         &[(":limit", 1.into()), (":name", "x".into())],
-        "query runs_list has no parameter :name (its parameters are :crashed_run_ids, :limit)",
+        "query runs_list has no parameter :name (its parameters are :crashed_run_ids, :in_trash, :limit)",
     );
     check("nothing", &[], "no query nothing (speclora query lists them)");
     check("round", &[], "no query round (did you mean rounds? speclora query lists them)");
