@@ -52,7 +52,7 @@ pub struct Contrast {
     pub positions: Vec<PositionRow>,
     /// The prompts that lost most tokens per second, the worst first.
     pub worst: Vec<PromptChange>,
-    /// Of prompts with outputs on both sides, how many have the same, iteration for iteration; none where a side was not
+    /// Prompts whose outputs are the same on both sides, and those that have outputs on both; none where a side was not
     /// greedy.
     pub equal_outputs: Option<(usize, usize)>,
 }
@@ -90,12 +90,15 @@ pub fn compare(sides: &[Side<'_>]) -> Result<Comparison, SideError> {
         return Ok(Comparison { contrasts: vec![], unshared_modes: vec![], noise_floors: vec![] });
     };
     let mut all = vec![];
-    let mut unshared = vec![];
+    let mut unshared: Vec<SideName> = vec![];
     for &other in others {
         all.extend(opponents(baseline, other)?);
-        unshared.extend(unshared_modes(baseline, other));
+        for name in unshared_modes(baseline, other) {
+            if !unshared.contains(&name) {
+                unshared.push(name);
+            }
+        }
     }
-    unshared.dedup();
     let controls: Vec<Control> = distinct_runs(sides).into_iter().flat_map(noise::controls).collect();
     let prompts: Vec<Vec<PairedPrompt>> = all.iter().map(|o| paired(o.baseline, o.other)).collect();
     let pairs: Vec<Vec<Pairs>> = prompts.iter().map(|prompts| metric_pairs(prompts)).collect();

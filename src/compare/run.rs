@@ -199,7 +199,7 @@ impl Prompt {
         }
         let line = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
         match line.char_indices().nth(MOST) {
-            Some((end, _)) => format!("{}…", &line[..end]),
+            Some((end, _)) => format!("{}…", line[..end].trim_end()),
             None => line,
         }
     }

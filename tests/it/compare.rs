@@ -38,9 +38,9 @@ fn runs_are_compared_mode_by_mode_with_the_figures_of_runs_show() {
         "spec_base: run 2 (two) against run 1 (four), 6 prompts",
         "control: run 2 (two)",
         "Acceptance by position in the draft",
-        "Lossless: 2:spec_base output equals target_only's for 6 of 6 prompts",
-        "Outputs: 2:spec_base and 1:spec_base agree to the token on 6 of 6 prompts",
-        "Order: run 1 measured the modes of each prompt back to back, in a shuffled order",
+        "Lossless (prompts whose output equals target_only's): 1:spec_base 6 of 6, 2:spec_base 6 of 6, 1:control 6 of 6",
+        "Same output (prompts where it is the baseline's): 2:target_only 6 of 6, 2:spec_base 6 of 6, 2:control 6 of 6",
+        "Order: run 1, run 2: the modes of a prompt back to back, in a shuffled order",
         "Noise of run 1 (the same work twice): Tok/s ",
         "Measured: run 1 from ",
     ] {

@@ -71,9 +71,9 @@ impl ComparisonReport<'_> {
             format!("Not compared: {}, which has a result in run {} alone", name.mode, name.run)
         }));
         lines.extend(self.lossless());
-        lines.extend(self.comparison.contrasts.iter().filter_map(equal_outputs));
+        lines.extend(self.equal_outputs());
         lines.extend(self.runs.iter().filter_map(|run| unleaked(run, self.has_lora(run))));
-        lines.extend(self.runs.iter().filter_map(|run| order(run)));
+        lines.extend(self.order());
         if self.runs.len() > 1 {
             let periods: Vec<String> = self.runs.iter().filter_map(|run| period(run)).collect();
             lines.push(format!("Measured: {}", periods.join("; ")));
@@ -93,22 +93,46 @@ impl ComparisonReport<'_> {
         sides.any(|side| side.run == run.id && side.mode == Mode::SpecLora)
     }
 
-    fn lossless(&self) -> Vec<String> {
-        let mut lines = vec![];
-        let sides = self.comparison.contrasts.iter().flat_map(|c| [&c.baseline, &c.other]);
-        for side in sides.filter(|side| side.name.mode != Mode::TargetOnly) {
-            let line = match side.lossless {
-                (0, _) => format!("Lossless: {} was not compared with target_only's output", side.name),
-                (num_compared, num_lossless) => format!(
-                    "Lossless: {} output equals target_only's for {num_lossless} of {num_compared} prompts",
-                    side.name
-                ),
+    /// How many outputs equal target_only's, by side.
+    fn lossless(&self) -> Option<String> {
+        let mut sides: Vec<String> = vec![];
+        for side in self.comparison.contrasts.iter().flat_map(|c| [&c.baseline, &c.other]) {
+            let shown = match side.lossless {
+                _ if side.name.mode == Mode::TargetOnly => continue,
+                (0, _) => format!("{} was not compared", side.name),
+                (num_compared, num_lossless) => format!("{} {num_lossless} of {num_compared}", side.name),
             };
-            if !lines.contains(&line) {
-                lines.push(line);
+            if !sides.contains(&shown) {
+                sides.push(shown);
             }
         }
-        lines
+        (!sides.is_empty())
+            .then(|| format!("Lossless (prompts whose output equals target_only's): {}", sides.join(", ")))
+    }
+
+    /// How many outputs are the same on both sides, by contrast.
+    fn equal_outputs(&self) -> Option<String> {
+        let shown = |contrast: &Contrast| {
+            let (num_equal, num_compared) = contrast.equal_outputs?;
+            Some(format!("{} {num_equal} of {num_compared}", contrast.other.name))
+        };
+        let shown: Vec<String> = self.comparison.contrasts.iter().filter_map(shown).collect();
+        (!shown.is_empty())
+            .then(|| format!("Same output (prompts where it is the baseline's): {}", shown.join(", ")))
+    }
+
+    /// In which order modes had their turn, runs that did alike together.
+    fn order(&self) -> Vec<String> {
+        let orders = [
+            (ExecutionOrder::Shuffled, "back to back, in a shuffled order"),
+            (ExecutionOrder::Interleaved, "back to back, always in the same order"),
+        ];
+        let of_order = |(order, how): (ExecutionOrder, &str)| {
+            let runs = self.runs.iter().filter(|run| execution_order(run) == order);
+            let runs: Vec<String> = runs.map(|run| format!("run {}", run.id)).collect();
+            (!runs.is_empty()).then(|| format!("Order: {}: the modes of a prompt {how}", runs.join(", ")))
+        };
+        orders.into_iter().filter_map(of_order).collect()
     }
 
     fn noise(&self) -> Vec<String> {
@@ -199,23 +223,6 @@ fn unleaked(run: &Run, has_lora: bool) -> Option<String> {
             "{adapter} was trained on none of its prompts; {num_held_out} of them helped to choose its best checkpoint"
         )),
     }
-}
-
-fn equal_outputs(contrast: &Contrast) -> Option<String> {
-    let (num_equal, num_compared) = contrast.equal_outputs?;
-    let (baseline, other) = (contrast.baseline.name, contrast.other.name);
-    Some(format!(
-        "Outputs: {other} and {baseline} agree to the token on {num_equal} of {num_compared} prompts"
-    ))
-}
-
-fn order(run: &Run) -> Option<String> {
-    let how = match execution_order(run) {
-        ExecutionOrder::Shuffled => "back to back, in a shuffled order",
-        ExecutionOrder::Interleaved => "back to back, always in the same order",
-        ExecutionOrder::Untold | ExecutionOrder::ModeAfterMode => return None,
-    };
-    Some(format!("Order: run {} measured the modes of each prompt {how}", run.id))
 }
 
 fn period(run: &Run) -> Option<String> {

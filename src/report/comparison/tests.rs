@@ -36,19 +36,19 @@ fn table_of_a_mode_shows_values_change_and_certainty() {
     let text = rendered(&runs(8), Format::Table);
     let expected = "
 spec_base: run 15 against run 12 (before), 8 prompts
-    Metric           Run 12  Run 15   Change  95 % interval  p (Holm)  Prompts  Better/same/worse
-──────────────────────────────────────────────────────────────────────────────────────────────────
+    Metric           Run 12  Run 15   Change   95 % interval  p (Holm)  Prompts  Better/same/worse
+───────────────────────────────────────────────────────────────────────────────────────────────────
  +  Tok/s              62.3    68.5   +10.0%";
     assert!(text.contains(expected), "{text}");
     for part in [
         "\nIn what they differ\n",
         " num_draft_tokens      4       8\n",
-        " +  Acceptance        58.2%   63.2%  +5.0 pp   +5.0 to +5.0 ",
-        " ~  Tok/s              45.2    45.2    +0.0%",
+        " +  Acceptance        58.2%   63.2%  +5.0 pp    +5.0 to +5.0     0.033 ",
+        " ~  Tok/s           45.2    45.2   +0.0%   +0.0 to +0.0         —        8              0/8/0",
         "\nNot compared: spec_lora, which has a result in run 12 alone\n",
-        "\nLossless: 12:spec_base output equals target_only's for 8 of 8 prompts\n",
-        "\nOutputs: 15:spec_base and 12:spec_base agree to the token on 8 of 8 prompts\n",
-        "\nOrder: run 12 measured the modes of each prompt back to back, always in the same order\n",
+        "\nLossless (prompts whose output equals target_only's): 12:spec_base 8 of 8, 15:spec_base 8 of 8\n",
+        "\nSame output (prompts where it is the baseline's): 15:target_only 8 of 8, 15:spec_base 8 of 8\n",
+        "\nOrder: run 12, run 15: the modes of a prompt back to back, always in the same order\n",
         "\nMeasured: run 12 from 2026-08-01 12:00 to 12:00 UTC, mean load 0.5; run 15 from ",
         "\ngate 'spec_base.tokens_per_second<-2%' passed: tokens_per_second of 15:spec_base changed by +10.0% ",
         " spec_base, run 15         1     58.2%     63.2%  +5.0 pp\n",
