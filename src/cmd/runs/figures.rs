@@ -89,7 +89,7 @@ impl Figures {
     pub(super) fn into_object(self) -> Map<String, Json> {
         let rows = |rows: &Rows| Json::from(objects(rows));
         let parts = match &self {
-            Self::Modes { summaries, modes, generated: Generated { positions, errors } } => {
+            Self::Modes { summaries, modes, generated: Generated { positions, errors }, .. } => {
                 let paired = |summary: &ModeSummary| (summary.mode.to_string(), json!(summary.paired));
                 let speculative = summaries.iter().filter(|summary| summary.mode.is_speculative());
                 vec![
