@@ -363,7 +363,7 @@ fn gain_of_a_checkpoint_is_over_what_its_run_began_with() {
         1.into(),
         0.into(),
     ];
-    assert_eq!(ask(&store, 5.into()), [first.clone()]);
+    assert_eq!(ask(&store, 5.into()), std::slice::from_ref(&first));
     assert_eq!(ask(&store, 6.into()), [] as [Vec<Value>; 0], "its checkpoint was not evaluated");
 
     // One that goes on from checkpoint 2, is evaluated at its checkpoint alone, and then at its beginning too.
