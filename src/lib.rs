@@ -56,6 +56,7 @@ pub(crate) mod config;
 pub mod engine;
 pub(crate) mod environment;
 pub(crate) mod hash;
+pub(crate) mod nearest;
 pub(crate) mod prompts;
 pub mod record;
 pub(crate) mod report;

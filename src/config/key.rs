@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::spec::KEYS;
+use crate::nearest::nearest;
 use crate::record::{Mode, Origin, Setting};
 
 /// A setting's name, meaning, type and default.
@@ -66,11 +67,7 @@ impl Key {
 
     /// The key whose name is nearest to one that does not exist, if any is near.
     pub(super) fn nearest(name: &str) -> Option<&'static Self> {
-        const NEAR: f64 = 0.8;
-        let similarity = |key: &&Self| strsim::jaro_winkler(&name.to_lowercase(), key.name);
-        KEYS.iter()
-            .max_by(|a, b| similarity(a).total_cmp(&similarity(b)))
-            .filter(|key| similarity(key) >= NEAR)
+        nearest(name, KEYS.iter().map(|key| key.name)).and_then(Self::find)
     }
 
     /// The flag: the name with hyphens, save that the system prompt's is short.
