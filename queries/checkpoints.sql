@@ -1,6 +1,6 @@
 -- Which adapters are stored, newest first, under which names, and for which draft model?
 --
--- :limit  how many to show; -1 for all
+-- :limit  how many to show; -1 for all [default: -1]
 --
 -- train_run_id and train_step are those of the run that made it first, and expected_acceptance is what that run's held-out
 -- examples said of it then (view train_evaluations); NULL where it was imported, or not evaluated.

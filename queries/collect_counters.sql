@@ -1,8 +1,8 @@
 -- How much did a run collect, and how much of it is worth learning from?
 --
 -- :run_id                the run
--- :acceptance_threshold  an answer whose acceptance rate is below this is a failure of the draft
--- :confidence            a disagreement counts as confident where the draft's probability was at least this
+-- :acceptance_threshold  an answer whose acceptance rate is below this is a failure of the draft [default: 0.7]
+-- :confidence            a disagreement counts as confident where the draft's probability was at least this [default: 0.9]
 --
 -- num_failures and num_matched add up to num_answers: one in which nothing was drafted counts as matched. num_errors are
 -- generations that gave no answer. The same answer to the same prompt is one example.

@@ -1,6 +1,6 @@
 -- Which answers are kept to learn from, of a run or of all, and how well did the draft match them?
 --
--- :run_id  the run that collected them; NULL for all runs that are not in the trash
+-- :run_id  the run that collected them; NULL for all runs that are not in the trash [default: null]
 --
 -- The figures are those of the generation in which an example was first collected; NULL where that is gone. split_key:
 -- below a training run's holdout, the example is held out.

@@ -2,7 +2,7 @@
 --
 -- :run_id           the run
 -- :crashed_run_ids  the running ones whose process is known to be gone, as a JSON list; NULL: go by their silence
---                   (view run_states)
+--                   (view run_states) [default: null]
 --
 -- duration is in seconds, from the beginning to the end, with the pause before a --resume. num_steps, train_loss (of the
 -- last step) and the numbers of examples are those of training runs. Machine and program are those that measure now, or did

@@ -1,8 +1,8 @@
 -- Which runs are there, newest first, and how did they go?
 --
--- :limit            how many to show; -1 for all
+-- :limit            how many to show; -1 for all [default: -1]
 -- :crashed_run_ids  the running ones whose process is known to be gone, as a JSON list; NULL: go by their silence
---                   (view run_states)
+--                   (view run_states) [default: null]
 --
 -- Speeds are those of the summaries, which a run has once it has ended. Of training runs alone: num_steps done, train_loss
 -- of the last, and best_expected_acceptance, the highest of their held-out figures (view train_evaluations).

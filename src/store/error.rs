@@ -257,12 +257,12 @@ pub enum Error {
     },
 
     /// There is no such query.
-    #[error("no query {name} (there are {known})")]
+    #[error("no query {name} ({}speclora query lists them)", did_you_mean(*nearest))]
     NoQuery {
         /// What was asked for.
         name: String,
-        /// The names there are.
-        known: String,
+        /// A name that is near to it.
+        nearest: Option<&'static str>,
     },
     /// A query's parameter got no value.
     #[error("query {query} needs a value for {parameter} (its parameters are {known})")]
@@ -274,6 +274,46 @@ pub enum Error {
         /// The parameters it has.
         known: String,
     },
+    /// A statement that was typed is wrong, or fails.
+    #[error("{message}{excerpt}")]
+    Sql {
+        /// SQLite's words, with what may have been meant.
+        message: String,
+        /// The line and the place in it, below a line feed; empty where SQLite does not tell.
+        excerpt: String,
+    },
+    /// A statement that was typed would do what it must not.
+    #[error("{what} ({advice})")]
+    SqlRefused {
+        /// What it would do.
+        what: String,
+        /// How that is done.
+        advice: &'static str,
+    },
+    /// A statement that was typed took too long.
+    #[error("stopped after {seconds} s (--timeout allows more; 0 for no limit)")]
+    SqlTimedOut {
+        /// How long it was allowed to take.
+        seconds: f64,
+    },
+    /// The user stopped a statement.
+    #[error("interrupted")]
+    SqlInterrupted,
+    /// Nothing to do.
+    #[error("there is no statement in what was given")]
+    NoSql,
+    /// A parameter of a statement that was typed got no value.
+    #[error("the statement needs a value for {parameter} (--param {}=VALUE)", parameter.trim_start_matches([':', '@', '$']))]
+    UnboundParameter {
+        /// The parameter, with its mark.
+        parameter: String,
+    },
+    /// A parameter that has no name.
+    #[error("a parameter of the statement has no name (write :name for ?, and give --param name=VALUE)")]
+    NamelessParameter,
+    /// A value that no statement asks for.
+    #[error("no statement has the parameter :{0}")]
+    UnusedParameter(String),
     /// A value for a parameter that the query does not have.
     #[error("query {query} has no parameter {parameter} (its parameters are {known})")]
     UnknownParameter {
@@ -307,6 +347,10 @@ impl Error {
             _ => Self::Sqlite { path, source },
         }
     }
+}
+
+fn did_you_mean(name: Option<&str>) -> String {
+    name.map_or(String::new(), |name| format!("did you mean {name}? "))
 }
 
 fn newest_run(newest: Option<RunId>) -> String {

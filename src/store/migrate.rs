@@ -1,5 +1,6 @@
 //! Bringing a file to the schema of this program, never past it, and never without a copy of what was there.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -35,6 +36,15 @@ pub(super) fn refuse_outdated_schema(connection: &Connection, path: &Path) -> Re
 /// where that is.
 pub(super) fn upgrade(connection: &mut Connection, path: &Path) -> Result<Option<PathBuf>> {
     upgrade_with(connection, path, embedded::migrations::runner())
+}
+
+/// The lower-case names of the tables, views and indexes that the migrations make.
+pub(super) fn schema_names() -> Result<HashSet<String>> {
+    let mut connection = Connection::open_in_memory()?;
+    upgrade(&mut connection, Path::new(":memory:"))?;
+    let mut statement = connection.prepare("SELECT lower(name) FROM sqlite_schema")?;
+    let names = statement.query_map([], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
 }
 
 fn upgrade_with(connection: &mut Connection, path: &Path, runner: Runner) -> Result<Option<PathBuf>> {

@@ -11,6 +11,7 @@
 //! - No NaN and no infinity enters a column. What cannot exist is NULL.
 
 mod aliases;
+mod answer;
 mod blobs;
 mod check;
 mod checkpoints;
@@ -32,6 +33,9 @@ mod queries;
 mod runs;
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schema_document;
+mod sql;
 mod summaries;
 mod target_probabilities;
 mod train_checkpoints;
@@ -43,13 +47,15 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction};
 
+pub use answer::{Receiver, Rows};
 pub use error::{Error, Result};
 pub use examples::ExampleFilter;
 pub use generations::SlotKey;
 pub use metrics::ModeMetrics;
 pub use models::FileStamp;
-pub use queries::Rows;
+pub use queries::{Parameter, Query};
 pub use runs::RunEnd;
+pub use sql::{Changed, SqlOptions};
 pub use value::{Hex, Value};
 
 /// An open database.

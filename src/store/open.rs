@@ -53,17 +53,23 @@ impl Store {
     /// If there is no such file, or as [`Store::open`].
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        if path.is_dir() {
-            return Err(Error::IsFolder { path: path.to_owned() });
-        }
-        if !path.exists() {
-            return Err(Error::NoDatabase { path: path.to_owned() });
-        }
+        check_exists(path)?;
         match open_writable(path, OpenFlags::empty()) {
             Err(Error::NotWritable { .. }) => open_read_only(path),
             opened => opened,
         }
     }
+}
+
+/// Refuses a place where no file is.
+pub(super) fn check_exists(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Err(Error::IsFolder { path: path.to_owned() });
+    }
+    if !path.exists() {
+        return Err(Error::NoDatabase { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// Refuses a place where no file can be.
@@ -152,7 +158,7 @@ fn retry_while_locked<T>(mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
 
 /// Opens for reading alone. A write-ahead log needs files beside the database even for that; where they cannot be made
 /// and there is no log, nobody is writing, and the file can be read as it lies.
-fn open_read_only(path: &Path) -> Result<Store> {
+pub(super) fn open_read_only(path: &Path) -> Result<Store> {
     match open_uri(path, "mode=ro") {
         Err(Error::NotWritable { .. }) if !has_log(path) => open_uri(path, "mode=ro&immutable=1"),
         opened => opened,

@@ -1,10 +1,15 @@
 //! The statements of `queries/`: what the command line prints, and anyone may copy.
 
-use rusqlite::{Connection, Statement};
-use serde::Serialize;
+mod header;
 
+use rusqlite::{Connection, Statement};
+
+use super::answer::{Receiver, Rows, hand_out};
 use super::value::Value;
 use super::{Error, Result, Store, runs};
+use crate::nearest::nearest;
+
+pub use header::Parameter;
 
 /// The parameter that the store fills in.
 const CRASHED_RUN_IDS: &str = ":crashed_run_ids";
@@ -14,6 +19,8 @@ const CRASHED_RUN_IDS: &str = ":crashed_run_ids";
 pub struct Query {
     /// Its name: that of its file.
     pub name: &'static str,
+    /// What people who do not know this name ask for.
+    pub other_name: Option<&'static str>,
     /// The statement, with its comments.
     pub sql: &'static str,
 }
@@ -23,6 +30,7 @@ macro_rules! queries {
     ($($constant:ident = $name:literal),+ $(,)?) => {
         $(pub(super) const $constant: Query = Query {
             name: $name,
+            other_name: other_name($name),
             sql: include_str!(concat!("../../queries/", $name, ".sql")),
         };)+
 
@@ -34,7 +42,10 @@ macro_rules! queries {
 }
 
 queries!(
+    ACCEPTANCE_BY_CATEGORY = "acceptance_by_category",
     ACCEPTANCE_BY_POSITION = "acceptance_by_position",
+    ACCEPTED_PER_ROUND = "accepted_per_round",
+    CHECKPOINT_GAIN = "checkpoint_gain",
     CHECKPOINT_LINEAGE = "checkpoint_lineage",
     CHECKPOINTS = "checkpoints",
     COLLECT_COUNTERS = "collect_counters",
@@ -43,8 +54,12 @@ queries!(
     EXAMPLE_DISAGREEMENTS = "example_disagreements",
     EXAMPLES = "examples",
     GENERATIONS = "generations",
+    HARDEST_PROMPTS = "hardest_prompts",
+    LEADERBOARD = "leaderboard",
     LEAKAGE = "leakage",
+    LORA_IMPROVEMENT = "lora_improvement",
     MODE_METRICS = "mode_metrics",
+    OUTPUTS_THAT_DIFFER = "outputs_that_differ",
     PROMPT_EVALUATIONS = "prompt_evaluations",
     PROMPT_METRICS = "prompt_metrics",
     PROMPT_SPEEDUPS = "prompt_speedups",
@@ -54,65 +69,82 @@ queries!(
     RUN_PROMPTS = "run_prompts",
     RUN_SETTINGS = "run_settings",
     RUN_SHOW = "run_show",
+    RUNS_BY_HOST = "runs_by_host",
     RUNS_LIST = "runs_list",
+    SPEED_OVER_TIME = "speed_over_time",
+    TIME_BY_PHASE = "time_by_phase",
+    TOKENS_BY_STOP_REASON = "tokens_by_stop_reason",
     TRAIN_EVALUATIONS = "train_evaluations",
     TRAIN_STEPS = "train_steps",
+    TRAINING_CURVE = "training_curve",
 );
 
+/// The second name of a query whose first one is a view's.
+const fn other_name(name: &str) -> Option<&'static str> {
+    // Names are told apart by their bytes: comparing text is not for constants.
+    match name.as_bytes() {
+        b"mode_metrics" => Some("speed_by_mode"),
+        b"checkpoint_lineage" => Some("adapter_lineage"),
+        _ => None,
+    }
+}
+
 impl Query {
-    /// Finds a query by its name.
+    /// Finds a query by its name, or its other one; hyphens are as good as underscores.
     ///
     /// # Errors
     /// If there is none of that name.
     pub fn find(name: &str) -> Result<Self> {
-        let found = Self::ALL.iter().find(|query| query.name == name);
-        found.copied().ok_or_else(|| {
-            let known: Vec<_> = Self::ALL.iter().map(|query| query.name).collect();
-            Error::NoQuery { name: name.to_owned(), known: known.join(", ") }
+        let wanted = name.replace('-', "_");
+        let found = Self::ALL.iter().find(|query| query.names().any(|name| name == wanted));
+        found.copied().ok_or_else(|| Error::NoQuery {
+            name: name.to_owned(),
+            nearest: nearest(&wanted, Self::ALL.iter().flat_map(Self::names)),
         })
     }
-}
 
-/// The answer to a query: named columns, and rows of as many values.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Rows {
-    /// The names of the columns.
-    pub columns: Vec<String>,
-    /// The rows.
-    pub rows: Vec<Vec<Value>>,
-}
-
-impl Rows {
-    /// Returns the value of a column in a row, if there are both.
-    #[cfg(test)]
-    pub fn get(&self, row: usize, column: &str) -> Option<&Value> {
-        let index = self.columns.iter().position(|name| name == column)?;
-        self.rows.get(row)?.get(index)
+    fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [Some(self.name), self.other_name].into_iter().flatten()
     }
 }
 
 impl Store {
-    /// Answers the query of that name. Each of its parameters must be given, with its colon
-    /// (`(":run_id", run.into())`); only `:crashed_run_ids` need not: the store asks which processes are gone.
+    /// Answers the query of that name. Each of its parameters must be given, with its colon (`(":run_id", run.into())`), but
+    /// for those that have a default, and for `:crashed_run_ids`: the store asks which processes are gone.
     ///
     /// # Errors
     /// If there is no such query, or parameters are missing or unknown.
     pub fn query(&self, name: &str, parameters: &[(&str, Value)]) -> Result<Rows> {
-        let query = Query::find(name)?;
-        self.read(|connection| {
-            let mut statement = connection.prepare(query.sql)?;
-            let parameters = completed(connection, &parameter_names(&statement), parameters)?;
-            bind(&mut statement, query, &parameters)?;
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-            let mut answer = statement.raw_query();
-            let mut rows = Vec::new();
-            while let Some(row) = answer.next()? {
-                let values = (0..columns.len()).map(|index| Ok(row.get_ref(index)?.into()));
-                rows.push(values.collect::<rusqlite::Result<_>>()?);
-            }
-            Ok(Rows { columns, rows })
-        })
+        let mut rows = Rows::default();
+        self.hand_query(Query::find(name)?, parameters, &mut rows)?;
+        Ok(rows)
     }
+
+    /// The same, row by row.
+    ///
+    /// # Errors
+    /// If parameters are missing or unknown, or the receiver does not take what it is given.
+    pub fn hand_query<R: Receiver>(
+        &self,
+        query: Query,
+        parameters: &[(&str, Value)],
+        receiver: &mut R,
+    ) -> std::result::Result<(), R::Error> {
+        let explain = |error: Error| error.in_file(&self.path);
+        let mut statement = prepared(&self.connection, query, parameters).map_err(explain)?;
+        hand_out(&mut statement, receiver, |error| explain(error.into()))
+    }
+}
+
+/// A query's statement with its parameters.
+fn prepared<'a>(
+    connection: &'a Connection,
+    query: Query,
+    parameters: &[(&str, Value)],
+) -> Result<Statement<'a>> {
+    let mut statement = connection.prepare(query.sql)?;
+    bind(&mut statement, query, &completed(connection, query, parameters)?)?;
+    Ok(statement)
 }
 
 /// Binds every parameter of a query's statement, and refuses those that it does not have.
@@ -137,17 +169,24 @@ fn parameter_names(statement: &Statement<'_>) -> Vec<String> {
     (1..=statement.parameter_count()).filter_map(name).collect()
 }
 
-/// The given parameters, and what the store itself knows where a query asks for it: which runs have crashed.
+/// The given parameters, what the store itself knows where a query asks for it (which runs have crashed), and the defaults of
+/// the others.
 fn completed<'a>(
     connection: &Connection,
-    names: &[String],
+    query: Query,
     parameters: &[(&'a str, Value)],
 ) -> Result<Vec<(&'a str, Value)>> {
     let mut parameters = parameters.to_vec();
-    let is_given = parameters.iter().any(|(name, _)| *name == CRASHED_RUN_IDS);
-    if !is_given && names.iter().any(|name| name == CRASHED_RUN_IDS) {
-        let crashed = serde_json::to_string(&runs::crashed(connection)?).expect("ids are numbers");
-        parameters.push((CRASHED_RUN_IDS, Value::Text(crashed)));
+    for Parameter { name, default, .. } in query.parameters() {
+        if parameters.iter().any(|(given, _)| *given == name) {
+            continue;
+        }
+        if name == CRASHED_RUN_IDS {
+            let crashed = serde_json::to_string(&runs::crashed(connection)?).expect("ids are numbers");
+            parameters.push((CRASHED_RUN_IDS, Value::Text(crashed)));
+        } else if let Some(default) = default {
+            parameters.push((name, default));
+        }
     }
     Ok(parameters)
 }

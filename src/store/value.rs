@@ -24,6 +24,26 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
+impl Value {
+    /// Reads a value as people type it: `null`, a number, or text; text in single quotes stays text whatever it says.
+    pub fn parse(text: &str) -> Self {
+        let quoted = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
+        let real =
+            || text.parse().ok().and_then(finite).filter(|_| text.contains(|c: char| c.is_ascii_digit()));
+        if let Some(text) = quoted {
+            Self::Text(text.replace("''", "'"))
+        } else if text.eq_ignore_ascii_case("null") {
+            Self::Null
+        } else if let Ok(number) = text.parse() {
+            Self::Integer(number)
+        } else if let Some(number) = real() {
+            Self::Real(number)
+        } else {
+            Self::Text(text.to_owned())
+        }
+    }
+}
+
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
         Self::Integer(value)
@@ -133,4 +153,26 @@ where
         let cause = FromSqlError::Other(format!("{column}: {error}").into());
         rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(cause))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_they_are_typed() {
+        let check = |text: &str, expected: Value| assert_eq!(Value::parse(text), expected, "{text}");
+        check("null", Value::Null);
+        check("NULL", Value::Null);
+        check("-12", (-12).into());
+        check("9223372036854775808", Value::Real(9_223_372_036_854_775_808.0));
+        check("1e-3", Value::Real(0.001));
+        check("'12'", "12".into());
+        check("'it''s'", "it's".into());
+        check("'", "'".into());
+        check("", "".into());
+        check("inf", "inf".into());
+        check("1e999", "1e999".into());
+        check("spec_base", "spec_base".into());
+    }
 }

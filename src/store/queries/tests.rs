@@ -19,7 +19,8 @@ fn parameters(query: &Query, run: RunId) -> Vec<(&'static str, Value)> {
         (":acceptance_threshold", Value::Real(0.5)),
         (":confidence", Value::Real(0.5)),
     ];
-    all.into_iter().filter(|(name, _)| query.sql.contains(name)).collect()
+    let has = |name: &str| query.parameters().iter().any(|parameter| parameter.name == name);
+    all.into_iter().filter(|(name, _)| has(name)).collect()
 }
 
 /// A database with benches, and then a run of each other kind.
@@ -39,11 +40,17 @@ fn query_says_what_it_answers_and_reads_alone() {
         assert!(statement.readonly(), "{}", query.name);
         let question = query.sql.lines().next().unwrap();
         assert!(question.starts_with("-- ") && question.ends_with('?'), "{}: {question}", query.name);
-        let header: String = query.sql.lines().take_while(|line| line.starts_with("--")).collect();
-        for index in 1..=statement.parameter_count() {
-            let name = statement.parameter_name(index).unwrap();
-            assert!(header.contains(&format!("-- {name} ")), "{} does not explain {name}", query.name);
-        }
+        assert_eq!(query.question(), &question[3..]);
+        let mut explained: Vec<&str> = query.parameters().iter().map(|parameter| parameter.name).collect();
+        let mut names = parameter_names(&statement);
+        explained.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(explained, names, "{} explains its parameters", query.name);
+        assert!(
+            query.parameters().iter().all(|parameter| !parameter.meaning.contains("[default")),
+            "{}",
+            query.name
+        );
         let answers =
             runs.iter().map(|&run| store.query(query.name, &parameters(query, RunId(run))).unwrap());
         let rows = answers.into_iter().find(|rows| !rows.rows.is_empty());
@@ -60,7 +67,7 @@ fn queries_of_the_folder_are_all_known() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/queries");
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".sql").map(str::to_owned))
         .collect();
     files.sort();
     assert_eq!(files, Query::ALL.iter().map(|query| query.name).collect::<Vec<_>>());
@@ -121,34 +128,86 @@ fn made_up_rows_hold_what_is_hard() {
     }
 }
 
+/// The tables that a query goes through from the first row to the last, by the table itself or an index of it.
+fn scanned_tables(store: &Store, query: &Query) -> Vec<String> {
+    let pages: std::collections::HashMap<i64, String> =
+        answer(store, "SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0")
+            .into_iter()
+            .map(|row| match row.as_slice() {
+                [Value::Integer(page), Value::Text(table)] => (*page, table.clone()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+    let mut statement = store.connection.prepare(&format!("EXPLAIN {}", query.sql)).unwrap();
+    for (name, value) in completed(&store.connection, *query, &parameters(query, RunId(1))).unwrap() {
+        let index = statement.parameter_index(name).unwrap().unwrap();
+        statement.raw_bind_parameter(index, value).unwrap();
+    }
+    let mut opened = std::collections::HashMap::new();
+    let mut scanned = vec![];
+    let mut steps = statement.raw_query();
+    while let Some(step) = steps.next().unwrap() {
+        let (code, cursor): (String, i64) = (step.get("opcode").unwrap(), step.get("p1").unwrap());
+        match code.as_str() {
+            "OpenRead" | "ReopenIdx" => {
+                opened.insert(cursor, pages[&step.get("p2").unwrap()].clone());
+            }
+            // What goes to the first or last row goes on from there; a cursor that was not opened is on what the statement made.
+            "Rewind" | "Last" | "Sort" | "Count" => scanned.extend(opened.get(&cursor).cloned()),
+            _ => {}
+        }
+    }
+    scanned.sort();
+    scanned.dedup();
+    scanned
+}
+
 #[test]
 fn query_about_one_run_reads_no_other() {
     let (_folder, store) = filled();
-    // The names by which the statements and views call the tables that grow.
-    let large = "generations g target rounds r disagreements d examples e run_examples re train_steps ts \
-        train_step_examples tse example_evaluations ee prompt_evaluations pe tc";
-    let large: Vec<&str> = large.split_whitespace().collect();
-    let mut scans = vec![];
-    for query in Query::ALL.iter().filter(|query| query.name != "checkpoints") {
-        let mut statement = store.connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql)).unwrap();
-        for (name, value) in parameters(query, RunId(1)) {
-            let index = statement.parameter_index(name).unwrap().unwrap();
-            statement.raw_bind_parameter(index, value).unwrap();
-        }
-        let mut plan = statement.raw_query();
-        while let Some(step) = plan.next().unwrap() {
-            let step: String = step.get("detail").unwrap();
-            let scanned = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
-            if scanned.is_some_and(|name| large.contains(&name)) {
-                scans.push(format!("{}: {step}", query.name));
-            }
-        }
+    let check = |name: &str, expected: &[&str]| {
+        assert_eq!(scanned_tables(&store, &Query::find(name).unwrap()), expected, "{name}");
+    };
+    // Where :run_id is NULL, these are about all runs, and look each of them up; the branch is not entered otherwise.
+    let about_all = [("examples", "examples"), ("checkpoint_gain", "runs"), ("hardest_prompts", "runs")];
+    about_all.iter().for_each(|(name, table)| check(name, &[table]));
+    let is_about_one = |query: &&Query| {
+        let mut parameters = query.parameters().into_iter();
+        parameters.any(|parameter| [":run_id", ":checkpoint_id"].contains(&parameter.name))
+            && about_all.iter().all(|(name, _)| *name != query.name)
+    };
+    for query in Query::ALL.iter().filter(is_about_one) {
+        let scanned = scanned_tables(&store, query);
+        assert!(scanned.iter().all(|table| table == "modes"), "{} reads all of {scanned:?}", query.name);
     }
-    assert_eq!(
-        scans,
-        ["runs_list: SCAN r"],
-        "the list of runs reads runs, and nothing else reads all of anything"
-    );
+    // Lists of runs read what there is one of a run, or one of a run and mode.
+    check("runs_list", &["runs"]);
+    check("checkpoints", &["checkpoints"]);
+    for name in ["lora_improvement", "leaderboard", "runs_by_host", "speed_over_time"] {
+        let scanned = scanned_tables(&store, &Query::find(name).unwrap());
+        let small = ["environments", "mode_summaries", "modes", "prompt_sets", "run_models", "runs"];
+        assert!(
+            scanned.iter().all(|table| small.contains(&table.as_str())),
+            "{name} reads all of {scanned:?}"
+        );
+    }
+}
+
+#[test]
+fn scan_of_a_table_is_noticed() {
+    let (_folder, store) = filled();
+    let check = |sql, expected: &[&str]| {
+        assert_eq!(
+            scanned_tables(&store, &Query { name: "made_up", other_name: None, sql }),
+            expected,
+            "{sql}"
+        );
+    };
+    check("-- ?\nSELECT sum(total_tokens) FROM generations", &["generations"]);
+    check("-- ?\nSELECT count(*) FROM rounds", &["rounds"]);
+    check("-- ?\nSELECT mode FROM generations ORDER BY environment_id", &["generations"]);
+    check("-- ?\n--\n-- :run_id  the run\nSELECT mode FROM generations WHERE run_id = :run_id", &[]);
+    check("-- ?\nSELECT * FROM mode_metrics", &["generations"]);
 }
 
 #[test]
@@ -163,8 +222,35 @@ fn parameter_that_is_missing_or_unknown_is_an_error() {
         &[(":limit", 1.into()), (":name", "x".into())],
         "query runs_list has no parameter :name (its parameters are :crashed_run_ids, :limit)",
     );
-    let message = store.query("nothing", &[]).unwrap_err().to_string();
-    assert!(message.starts_with("no query nothing (there are acceptance_by_position, "), "{message}");
+    check("nothing", &[], "no query nothing (speclora query lists them)");
+    check("round", &[], "no query round (did you mean rounds? speclora query lists them)");
+}
+
+#[test]
+fn query_is_found_by_either_name_and_with_hyphens() {
+    let found = |name: &str| Query::find(name).unwrap().name;
+    assert_eq!(found("acceptance-by-position"), "acceptance_by_position");
+    assert_eq!(found("speed_by_mode"), "mode_metrics");
+    assert_eq!(found("adapter-lineage"), "checkpoint_lineage");
+    let mut names: Vec<&str> = Query::ALL.iter().flat_map(Query::names).collect();
+    let num_names = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), num_names, "no name stands for two");
+}
+
+#[test]
+fn parameter_that_is_not_given_has_its_default() {
+    let (_folder, store) = filled();
+    let answer = |parameters: &[(&str, Value)]| store.query("hardest_prompts", parameters).unwrap();
+    let whole = [
+        (":run_id", Value::Null),
+        (":mode", "spec_base".into()),
+        (":by", "acceptance_rate".into()),
+        (":limit", 20.into()),
+    ];
+    assert_eq!(answer(&[]), answer(&whole));
+    assert_ne!(answer(&[]), answer(&[(":limit", 1.into())]));
 }
 
 #[test]
@@ -329,7 +415,9 @@ fn disagreements_are_counted_by_pair_and_listed_by_place() {
     let run = store.begin_run(&sample::collect_run(1)).unwrap();
     store.record_generation(run, &sample::answer(0)).unwrap();
     let rows = store.query("disagreements", &[(":run_id", run.into()), (":limit", 10.into())]).unwrap();
-    let expected = vec![9.into(), 2.into(), 1.into(), Value::Real(0.75), Value::Real(0.5)];
+    let more = [1.into(), "prompt 0".into()];
+    let expected =
+        [vec![9.into(), 2.into(), 1.into(), Value::Real(0.75), Value::Real(0.5)], more.to_vec()].concat();
     assert_eq!(rows.rows, [expected]);
     let rows = store.query("example_disagreements", &[(":run_id", 4.into())]).unwrap();
     let expected = [[1, 0, 2], [2, 1, 102], [3, 2, 202]].map(|row| row.map(Value::Integer).to_vec());
@@ -359,3 +447,5 @@ fn step_that_broke_is_listed_with_what_its_loss_was() {
     let listed = values(&rows, &["step", "loss", "nonfinite", "num_examples", "tokens_per_second"]);
     assert_eq!(listed, [[1.into(), Value::Null, "nan".into(), 1.into(), Value::Real(20_000.0)]]);
 }
+
+mod benches;
