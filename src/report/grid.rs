@@ -53,6 +53,8 @@ pub enum Style {
     Percent(usize),
     /// Seconds with so many decimals; below a tenth of a second, milliseconds with one.
     Seconds(usize),
+    /// With so many significant digits, and no zeros that say nothing; very large and very small ones as powers of ten.
+    Significant(usize),
 }
 
 impl Grid {
@@ -122,6 +124,7 @@ impl Cell {
             Self::Float(number, Style::Percent(decimals)) => format!("{:.decimals$}%", 100.0 * number),
             Self::Float(number, Style::Seconds(_)) if number.abs() < 0.1 => format!("{:.1}ms", 1e3 * number),
             Self::Float(number, Style::Seconds(decimals)) => format!("{number:.decimals$}s"),
+            Self::Float(number, Style::Significant(digits)) => significant(*number, *digits),
             Self::Missing => "—".to_owned(),
         }
     }
@@ -135,6 +138,28 @@ impl Cell {
             Self::Missing => Value::Null,
         }
     }
+
+    /// As a field of CSV, in full precision; empty where there is none.
+    pub(super) fn field(&self) -> String {
+        match self.to_json() {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            number => number.to_string(),
+        }
+    }
+}
+
+/// A finite number with so many significant digits; its whole part is never cut.
+fn significant(number: f64, digits: usize) -> String {
+    let exponent = if number == 0.0 { 0 } else { number.abs().log10().floor() as i32 };
+    if !(-5..15).contains(&exponent) {
+        return format!("{number:.*e}", digits.saturating_sub(1));
+    }
+    let decimals = (digits as i32 - 1 - exponent).max(1) as usize;
+    let text = format!("{number:.decimals$}");
+    let trimmed = text.trim_end_matches('0');
+    // One decimal stays: 24.0 is no whole number.
+    if trimmed.ends_with('.') { format!("{trimmed}0") } else { trimmed.to_owned() }
 }
 
 /// Escapes control characters, so that a stored text can neither break a table nor steer a terminal.

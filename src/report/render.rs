@@ -77,17 +77,8 @@ impl Grid {
     }
 
     fn csv(&self) -> String {
-        let field = |cell: &Cell| match cell.to_json() {
-            Value::Null => String::new(),
-            Value::String(text) => text,
-            number => number.to_string(),
-        };
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let mut write = |fields: Vec<String>| writer.write_record(fields).expect("memory takes every record");
-        write(self.columns.iter().map(|column| column.key.clone()).collect());
-        self.rows.iter().for_each(|row| write(row.iter().map(field).collect()));
-        let bytes = writer.into_inner().expect("memory takes every record");
-        String::from_utf8(bytes).expect("fields are UTF-8")
+        let head = csv_record(self.columns.iter().map(|column| column.key.clone()));
+        self.rows.iter().fold(head, |text, row| text + &csv_record(row.iter().map(Cell::field)))
     }
 
     fn markdown(&self) -> String {
@@ -101,6 +92,14 @@ impl Grid {
         );
         text
     }
+}
+
+/// A line of CSV.
+pub(super) fn csv_record(fields: impl IntoIterator<Item = String>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(fields.into_iter().collect::<Vec<_>>()).expect("memory takes every record");
+    let bytes = writer.into_inner().expect("memory takes every record");
+    String::from_utf8(bytes).expect("fields are UTF-8")
 }
 
 #[cfg(test)]
