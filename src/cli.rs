@@ -31,6 +31,8 @@ impl Cli {
             Command::Adapters(args) => cmd::adapters::run(args, context),
             Command::Runs(args) => cmd::runs::run(args, context),
             Command::Export(args) => cmd::export::run(args, context),
+            Command::Query(args) => cmd::query::run(args, context),
+            Command::Sql(args) => cmd::sql::run(args, context),
             Command::Models(args) => cmd::models::run(args, context),
             Command::Config(args) => cmd::config::run(args, context),
             Command::Doctor(args) => cmd::doctor::run(args, context),
@@ -61,6 +63,10 @@ pub enum Command {
     Runs(cmd::runs::RunsArgs),
     /// Writes a stored run as JSON or CSV
     Export(cmd::export::ExportArgs),
+    /// Answers a question about what is stored; without a name, lists the questions
+    Query(cmd::query::QueryArgs),
+    /// Answers statements of your own, read-only unless told otherwise
+    Sql(cmd::sql::SqlArgs),
     /// Looks into model files
     Models(cmd::models::ModelsArgs),
     /// Shows the configuration

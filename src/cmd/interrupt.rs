@@ -32,6 +32,18 @@ pub(super) fn listen_until(
     Ok(requested)
 }
 
+/// The same for a command that ends at once, and has nothing to say about it; a second signal ends the process.
+pub(super) fn listen_in_silence() -> anyhow::Result<Arc<AtomicBool>> {
+    let requested = Arc::new(AtomicBool::new(false));
+    for signal in signals() {
+        // In this order: what is registered later runs later, and would see the flag of this very signal.
+        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&requested))
+            .and_then(|_| flag::register(signal, Arc::clone(&requested)))
+            .with_context(|| format!("cannot listen for signal {signal}"))?;
+    }
+    Ok(requested)
+}
+
 /// Answers each signal from a thread of its own, since little may be done where a signal arrives: the first is told what
 /// follows, the second ends the process, which leaves its run as a crash would. A third one ends it even if nobody can
 /// be told.

@@ -5,6 +5,7 @@
 
 mod adapter;
 pub mod adapters;
+mod answers;
 pub mod bench;
 pub mod collect;
 pub mod config;
@@ -18,8 +19,11 @@ pub mod generate;
 mod interrupt;
 pub mod models;
 mod output;
+mod parameters;
 mod present;
+pub mod query;
 pub mod runs;
+pub mod sql;
 pub mod train;
 
 use std::process::ExitCode;

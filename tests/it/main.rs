@@ -20,6 +20,7 @@ mod evaluate;
 mod generate;
 mod gguf;
 mod program;
+mod query;
 mod real_models;
 #[cfg(feature = "builtin-models")]
 mod runs;
