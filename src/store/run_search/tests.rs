@@ -82,7 +82,7 @@ fn value_compares_as_number_or_text_and_none_fulfils_nothing() {
 
 #[test]
 fn filters_hold_together() {
-    let (_folder, mut store) = runs();
+    let (_folder, store) = runs();
     let kinds = |kinds: &[&str]| RunFilter::Kinds(kinds.iter().map(|&kind| kind.to_owned()).collect());
     let states = |state: &str| RunFilter::States(vec![state.to_owned()]);
     assert_eq!(found(&store, kinds(&["bench"])), [4, 2, 1]);
