@@ -21,7 +21,7 @@ pub struct Garbage {
     pub kept: Vec<KeptRun>,
     /// How many runs have not been in the trash for long enough.
     pub num_too_young: i64,
-    /// Training runs that stay, each with the number of examples that stay because it has them, although the runs that
+    /// Training runs that stay, each with the number of examples that stay because it has them, although all runs that
     /// collected them go.
     pub kept_examples: Vec<(RunId, i64)>,
 }
@@ -281,6 +281,12 @@ fn kept_examples(connection: &Connection) -> Result<Vec<(RunId, i64)>> {
         JOIN generation_examples AS ge ON ge.generation_id = d.generation_id
         JOIN run_examples AS re ON re.example_id = ge.example_id
         WHERE re.run_id NOT IN (SELECT run_id FROM gc_runs)
+            AND NOT EXISTS (
+                SELECT 1
+                FROM generation_examples AS other
+                WHERE other.example_id = ge.example_id
+                    AND other.generation_id NOT IN (SELECT generation_id FROM gc_generations)
+            )
         GROUP BY re.run_id
         ORDER BY re.run_id",
     )?;

@@ -73,14 +73,15 @@ fn each_kind_of_run_is_listed_and_shown_with_what_it_leaves() {
         (&collecting, "learned from what this one collected"),
         (&training, "collected what this one learned from"),
         (&training, "made the adapter of this one"),
-        (&training, " Loss "),
+        (&training, "How it went, step by step"),
         (&bench, "Tokens per second, in the order in which generations ran"),
     ] {
         assert!(shown.contains(part), "{part} is not in {shown}");
     }
     assert!(training.contains('█') && bench.contains('█'));
     let related = json["related_runs"].as_array().unwrap();
-    let relations: Vec<_> = related.iter().map(|row| (&row["run_id"], row["relation"].as_str().unwrap())).collect();
+    let relations: Vec<_> =
+        related.iter().map(|row| (&row["run_id"], row["relation"].as_str().unwrap())).collect();
     assert_eq!(relations, [(&Value::from(1), "learned_from"), (&Value::from(3), "made_adapter")]);
     assert!(!workspace.succeed(&["runs", "show", "2", "--json"]).contains('█'), "programs get no bars");
     labels_and_filters(&workspace);
@@ -97,14 +98,22 @@ fn listed(workspace: &Workspace, arguments: &[&str]) -> Vec<i64> {
 fn labels_and_filters(workspace: &Workspace) {
     let says = |arguments: &[&str], expected: &str| {
         let outcome = workspace.run(arguments);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (Some(0), ""),
+            "{arguments:?}: {}",
+            outcome.stderr
+        );
         assert!(outcome.stderr.contains(expected), "{arguments:?}: {}", outcome.stderr);
     };
     says(&["runs", "tag", "run", "2", "sweep=1", "host=a=b"], "run 2: sweep=1, host=a=b");
     says(&["runs", "tag", "3", "sweep=2", "extra="], "run 3: sweep=2, extra=");
     says(&["runs", "tag", "3", "--remove", "extra", "--remove", "none"], "run 3: no extra any more");
     says(&["runs", "rename", "2", "baseline"], "run 2 is baseline");
-    says(&["runs", "rename", "4", "baseline"], "run 2 had this name already: baseline selects the newest, run 4");
+    says(
+        &["runs", "rename", "4", "baseline"],
+        "run 2 had this name already: baseline selects the newest, run 4",
+    );
     says(&["runs", "rename", "run", "4", "--clear"], "run 4 has no name (before: baseline)");
     says(&["runs", "note", "baseline", "a first look"], "noted on run 2");
     let shown = workspace.succeed(&["runs", "show", "baseline"]);
@@ -112,7 +121,10 @@ fn labels_and_filters(workspace: &Workspace) {
         assert!(shown.contains(part), "{part} is not in {shown}");
     }
     let noted = workspace.json(&["runs", "show", "2"]);
-    assert_eq!((&noted["notes"], &noted["dated_notes"][0]["text"]), (&Value::from("a first look"), &Value::from("a first look")));
+    assert_eq!(
+        (&noted["notes"], &noted["dated_notes"][0]["text"]),
+        (&Value::from("a first look"), &Value::from("a first look"))
+    );
 
     let check = |arguments: &[&str], expected: &[i64]| {
         assert_eq!(listed(workspace, arguments), expected, "{arguments:?}");
@@ -137,13 +149,18 @@ fn labels_and_filters(workspace: &Workspace) {
     let mut best = listed(workspace, &["--best", "train_loss"]);
     best.sort_unstable();
     assert_eq!(best, [3, 4]);
-    let rows = workspace.json(&["runs", "list", "--columns", "run_id,setting:loss,tag:sweep", "--kind", "train"]);
+    let rows =
+        workspace.json(&["runs", "list", "--columns", "run_id,setting:loss,tag:sweep", "--kind", "train"]);
     assert_eq!(keys(&rows[0]), ["run_id", "setting:loss", "tag:sweep"]);
-    assert_eq!((&rows[1]["setting:loss"], &rows[1]["tag:sweep"]), (&Value::from("forward_kl"), &Value::from("2")));
+    assert_eq!(
+        (&rows[1]["setting:loss"], &rows[1]["tag:sweep"]),
+        (&Value::from("forward_kl"), &Value::from("2"))
+    );
     let differing = workspace.succeed(&["runs", "list", "--kind", "train", "--differs"]);
     assert!(!differing.contains("learning_rate") && differing.contains("Best ᾱ"), "{differing}");
 
-    let empty = workspace.run(&["runs", "list", "--kind", "train", "--where", "num_steps>1000", "--format", "csv"]);
+    let empty =
+        workspace.run(&["runs", "list", "--kind", "train", "--where", "num_steps>1000", "--format", "csv"]);
     assert!(empty.stdout.starts_with("run_id,") && empty.stdout.lines().count() == 1, "{}", empty.stdout);
     let expected = "of the 4 runs, --kind train fits 2, --where \"num_steps>1000\" fits none";
     assert!(empty.stderr.contains(expected), "{}", empty.stderr);
@@ -152,7 +169,11 @@ fn labels_and_filters(workspace: &Workspace) {
 /// Deletes the runs, looks for them, and takes them back or away.
 fn trash_and_gc(workspace: &Workspace) {
     let outcome = workspace.run(&["runs", "delete", "run", "2", "run", "4"]);
-    assert!(outcome.stderr.contains("runs 2, 4 are in the trash (speclora runs restore 2 4"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("runs 2, 4 are in the trash (speclora runs restore 2 4"),
+        "{}",
+        outcome.stderr
+    );
     assert_eq!(listed(workspace, &[]), [3, 1]);
     assert_eq!(listed(workspace, &["--deleted"]), [4, 2]);
     let refused = workspace.run(&["runs", "show", "2"]);
@@ -169,7 +190,10 @@ fn trash_and_gc(workspace: &Workspace) {
     assert_eq!(dry["kept_runs"][0]["needed_by"][0]["alias"], "final");
     assert_eq!(workspace.value::<i64>("SELECT count(*) FROM generations"), before);
     let young = workspace.json(&["runs", "gc", "--older-than", "1d"]);
-    assert_eq!((&young["run_ids"], &young["num_too_young"]), (&Value::from(Vec::<i64>::new()), &Value::from(2)));
+    assert_eq!(
+        (&young["run_ids"], &young["num_too_young"]),
+        (&Value::from(Vec::<i64>::new()), &Value::from(2))
+    );
 
     let applied = workspace.run(&["runs", "gc", "--apply", "--vacuum"]);
     assert_eq!(applied.code, Some(0), "{}", applied.stderr);
@@ -179,7 +203,10 @@ fn trash_and_gc(workspace: &Workspace) {
     let gone = workspace.run(&["runs", "restore", "2"]);
     assert!(gone.stderr.contains("no run 2 in the trash"), "{}", gone.stderr);
     let statistics = workspace.json(&["stats", "--check"]);
-    assert_eq!((&statistics["problems"], &statistics["num_free_pages"]), (&Value::from(Vec::<i64>::new()), &Value::from(0)));
+    assert_eq!(
+        (&statistics["problems"], &statistics["num_free_pages"]),
+        (&Value::from(Vec::<i64>::new()), &Value::from(0))
+    );
     workspace.succeed(&["runs", "list", "--db", "copy.db"]);
 }
 
@@ -188,19 +215,32 @@ fn what_cannot_be_asked_of_runs_is_refused_with_what_can() {
     let workspace = Workspace::new();
     let check = |arguments: &[&str], code: i32, parts: &[&str]| {
         let outcome = workspace.run(arguments);
-        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(code), ""), "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(
+            (outcome.code, outcome.stdout.as_str()),
+            (Some(code), ""),
+            "{arguments:?}: {}",
+            outcome.stderr
+        );
         for part in parts {
             assert!(outcome.stderr.contains(part), "{arguments:?}: \"{part}\" is not in {}", outcome.stderr);
         }
     };
-    check(&["runs", "list", "--kind", "none"], 2, &["--kind", "bench, collect, train, evaluate", "got \"none\""]);
+    check(
+        &["runs", "list", "--kind", "none"],
+        2,
+        &["--kind", "bench, collect, train, evaluate", "got \"none\""],
+    );
     check(&["runs", "list"], 1, &["no database"]);
     check(&["backup"], 1, &["no database"]);
     workspace.succeed(&["bench", "-p", "hello", "-m", "4", "--modes", "target_only"]);
     check(&["runs", "list", "--state", "done"], 2, &["--state", "running, completed", "crashed"]);
     check(&["runs", "list", "--since", "yesterday"], 2, &["--since", "2026-11-01", "7d"]);
     check(&["runs", "list", "--where", "threads"], 2, &["num_draft_tokens>=4", "got \"threads\""]);
-    check(&["runs", "list", "--where", "thread=2"], 1, &["no run has a value named thread", "did you mean threads"]);
+    check(
+        &["runs", "list", "--where", "thread=2"],
+        1,
+        &["no run has a value named thread", "did you mean threads"],
+    );
     check(&["runs", "list", "--where", "duration>long"], 2, &["> takes a number, got \"long\""]);
     check(&["runs", "list", "--where", "duration~1"], 2, &["duration is a number"]);
     check(&["runs", "list", "--where", "x' OR 1=1 --=2"], 1, &["no run has a value named x' OR 1"]);
