@@ -6,8 +6,8 @@
 --                   (view run_states) [default: null]
 --
 -- Speeds are those of the summaries, which a run has once it has ended. Of training runs alone: num_steps done, train_loss
--- of the last, and best_expected_acceptance, the highest of their held-out figures (view train_evaluations). checkpoint_id
--- is the adapter that a run used or, where it trained, went on from.
+-- of the last, and best_expected_acceptance, the highest of their held-out figures after step 0
+-- (view train_evaluations). checkpoint_id is the adapter that a run used or, where it trained, went on from.
 SELECT
     r.id AS run_id,
     r.name,
@@ -31,13 +31,13 @@ SELECT
     (SELECT max(ts.step) FROM train_steps AS ts WHERE ts.run_id = r.id) AS num_steps,
     (SELECT ts.loss FROM train_steps AS ts WHERE ts.run_id = r.id ORDER BY ts.step DESC LIMIT 1) AS train_loss,
     coalesce(
-        (SELECT max(es.expected_acceptance) FROM train_evaluation_summaries AS es WHERE es.run_id = r.id),
+        (SELECT max(es.expected_acceptance) FROM train_evaluation_summaries AS es WHERE es.run_id = r.id AND es.step > 0),
         (
             SELECT max(v.expected_acceptance)
             FROM (
                 SELECT sum(ee.expected_acceptance) / sum(ee.num_positions) AS expected_acceptance
                 FROM example_evaluations AS ee
-                WHERE ee.run_id = r.id
+                WHERE ee.run_id = r.id AND ee.step > 0
                 GROUP BY ee.step
             ) AS v
         )

@@ -180,7 +180,9 @@ pub(super) fn select_checkpoint(
             false if Path::new(name).is_dir() => {
                 anyhow!("{name} is a folder (speclora adapters import {name} stores its adapter)")
             }
-            false => anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)"),
+            false => {
+                anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)")
+            }
         }
     })?;
     Ok(store.checkpoint(id)?.id)

@@ -91,7 +91,7 @@ fn alias_name(text: &str) -> Result<String, String> {
     let problem = match text {
         "" => "a name has at least one character",
         _ if text.contains(char::is_whitespace) => "a name has no spaces",
-        _ if text.starts_with(['.', '~']) || text.contains(['/', '\\']) => "this looks like a path",
+        _ if text.starts_with(['.', '/', '~']) => "this looks like a path",
         _ if text.starts_with(['-', '@']) => "a name does not begin with - or @",
         // The type also reads `inf` and `nan`, which are as good names as any.
         _ if text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok() => {

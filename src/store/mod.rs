@@ -42,8 +42,8 @@ mod sample;
 #[cfg(test)]
 mod schema_document;
 mod sql;
-mod stream;
 mod statistics;
+mod stream;
 mod summaries;
 mod target_probabilities;
 mod train_checkpoints;

@@ -90,6 +90,8 @@ fn computed(name: &str) -> ColumnType {
     let is_text = ["_at", "_sha256"].iter().any(|suffix| name.ends_with(suffix))
         || ["aliases", "tags", "notes", "state", "purpose", "target", "draft", "prompt"].contains(&name);
     match (is_integer, is_text) {
+        // A mean of whole numbers is none.
+        (true, _) if name.starts_with("mean_") => ColumnType::Real,
         (true, _) => ColumnType::Integer,
         (_, true) => ColumnType::Text,
         _ => ColumnType::Real,

@@ -78,7 +78,7 @@ fn every_format_has_the_same_rows_of_all_runs() {
         "(SELECT DISTINCT step FROM example_evaluations)",
         "prompt_evaluations",
     ];
-    let stored = stored.map(|rows| workspace.value(&format!("SELECT count(*) FROM {rows}")));
+    let stored = stored.map(|rows| workspace.value::<i64>(&format!("SELECT count(*) FROM {rows}")));
     assert_eq!(num_rows, stored);
 }
 

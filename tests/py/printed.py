@@ -43,7 +43,7 @@ def listed(raw):
         held_out = [
             step["expected_acceptance"]
             for step in raw.train_evaluations(run)
-            if step["expected_acceptance"] is not None
+            if step["expected_acceptance"] is not None and step["step"] > 0
         ]
         target = speeds.get("target_only")
         rows.append(

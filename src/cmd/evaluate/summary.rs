@@ -242,7 +242,9 @@ mod tests {
         assert!((difference.unwrap() - 0.14).abs() < 1e-12 && interval.is_some());
         let line = gain.line("adapter 3");
         assert!(
-            line.starts_with("adapter 3 over the plain draft: pooled acceptance +14.0 points (95 % interval "),
+            line.starts_with(
+                "adapter 3 over the plain draft: pooled acceptance +14.0 points (95 % interval "
+            ),
             "{line}"
         );
         assert!(line.ends_with("3 prompts better, 1 the same, 1 worse"), "{line}");

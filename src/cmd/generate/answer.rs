@@ -56,7 +56,8 @@ pub(super) fn print(job: Job, context: &Context) -> anyhow::Result<()> {
     };
     let figures = Figures::of(&completion.decoded);
     let adapter = adapter.map(|adapter| adapter.name);
-    let with_adapter = adapter.as_ref().map(|name| format!(", draft with adapter {name}")).unwrap_or_default();
+    let with_adapter =
+        adapter.as_ref().map(|name| format!(", draft with adapter {name}")).unwrap_or_default();
     if !is_streamed {
         let object = object(&completion, &figures, mode, adapter);
         let text = match context.format() {
@@ -171,7 +172,8 @@ impl Figures {
     fn line(&self) -> String {
         let speed = self.tokens_per_second().map(|speed| format!("{speed:.1} tokens/s"));
         let acceptance = self.acceptance_rate().map(|rate| format!("acceptance {:.1}%", 100.0 * rate));
-        let length = self.mean_acceptance_length().map(|length| format!("mean acceptance length {length:.2}"));
+        let length =
+            self.mean_acceptance_length().map(|length| format!("mean acceptance length {length:.2}"));
         let parts = [Some(format!("{} tokens", self.total_tokens)), speed, acceptance, length];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
@@ -227,7 +229,10 @@ mod tests {
             verify_ns: 0,
         };
         let speculative = Figures::of(&decoded(vec![round(1, 2), round(0, 1)]));
-        assert_eq!(speculative.line(), "4 tokens, 2.0 tokens/s, acceptance 25.0%, mean acceptance length 1.50");
+        assert_eq!(
+            speculative.line(),
+            "4 tokens, 2.0 tokens/s, acceptance 25.0%, mean acceptance length 1.50"
+        );
         assert_eq!(Figures::of(&decoded(vec![])).line(), "4 tokens, 2.0 tokens/s");
     }
 }

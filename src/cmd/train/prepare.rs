@@ -167,11 +167,9 @@ fn decide_shape(settings: &mut [Setting], adapter: &Adapter, alpha: f64) -> anyh
         .filter(|module| adapter.layers.keys().any(|(_, used)| used == module))
         .map(Module::name)
         .collect();
-    for (key, value) in [
-        ("rank", rank.into()),
-        ("alpha", alpha.into()),
-        ("target_modules", serde_json::json!(modules)),
-    ] {
+    for (key, value) in
+        [("rank", rank.into()), ("alpha", alpha.into()), ("target_modules", serde_json::json!(modules))]
+    {
         decide(settings, key, value, "--from");
         setting_mut(settings, key).origin = Origin::Flag;
     }

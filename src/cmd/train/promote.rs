@@ -41,10 +41,8 @@ pub(super) fn name_checkpoints(store: &mut Store, held: &Held, context: &Context
         return Ok(());
     }
     let rivals = rivals(store, held, context)?;
-    let verdicts: Vec<(Rival, Verdict)> = rivals
-        .into_iter()
-        .map(|(rival, before)| (rival, verdict(&before, &candidate.evaluations)))
-        .collect();
+    let verdicts: Vec<(Rival, Verdict)> =
+        rivals.into_iter().map(|(rival, before)| (rival, verdict(&before, &candidate.evaluations))).collect();
     let is_best = verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Better(_)));
     if is_best {
         store.set_alias("best", candidate.id)?;
