@@ -42,7 +42,7 @@ spec_base: run 15 against run 12 (before), 8 prompts
     assert!(text.contains(expected), "{text}");
     for part in [
         "\nIn what they differ\n",
-        " num_draft_tokens      4       8\n",
+        " num_draft_tokens  4       8\n",
         " +  Acceptance        58.2%   63.2%  +5.0 pp    +5.0 to +5.0     0.033 ",
         " ~  Tok/s           45.2    45.2   +0.0%   +0.0 to +0.0         —        8              0/8/0",
         "\nNot compared: spec_lora, which has a result in run 12 alone\n",
