@@ -10,13 +10,15 @@ mean of a metric by run beside MLflow's API.
     benches/tracker.py --database one.db --ten-times ten.db --mlflow small.db
 
 Commands take turns, so that all meet the same state of the machine; the first round of each is not counted, so that
-files are in memory. Medians of wall-clock time are printed, with the lower and upper quartile. A command that this
+files are in memory. Medians of wall-clock time are printed, with the lower and upper quartile, and medians of the
+processor's time, which other programs disturb less. A command that this
 program does not have is named and left out. MLflow, where it is installed, gets every value of a smaller database
 (tokens_per_second of each generation) into an SQLite store of its own by its batch API, and is then asked in this
 process, so that neither its start nor its import is counted; the program's start is.
 """
 
 import argparse
+import os
 import sqlite3
 import statistics
 import subprocess
@@ -80,9 +82,15 @@ def is_there(program, arguments):
 
 
 def seconds(program, arguments, database):
+    """How long a command took, and how long the processor worked for it."""
     began = time.perf_counter()
-    subprocess.run([program, *arguments, "--db", database, "--quiet"], stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
+    process = subprocess.Popen([program, *arguments, "--db", database, "--quiet"], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    took = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"speclora {' '.join(arguments)} failed on {database}")
+    return took, usage.ru_utime + usage.ru_stime
 
 
 def quartiles(times):
@@ -91,35 +99,38 @@ def quartiles(times):
 
 
 def time_commands(arguments):
-    """Times each command on each database in turn, and prints medians and their ratio."""
+    """Times each command on each database in turn, and prints medians and their ratios."""
     databases = [database for database in (arguments.database, arguments.ten_times) if database]
     lines = {database: commands(database) for database in databases}
-    names = list(lines[databases[0]])
     missing = {line[0] for line in lines[databases[0]].values() if not is_there(arguments.speclora, line)}
     for name in sorted(missing):
         print(f"speclora {name}: this program has no such command, left out")
-    names = [name for name in names if lines[databases[0]][name][0] not in missing]
+    names = [name for name, line in lines[databases[0]].items() if line[0] not in missing]
     times = {(name, database): [] for name in names for database in databases}
     for number in range(arguments.repeats + 1):
-        for name in names:
-            for database in databases:
-                took = seconds(arguments.speclora, lines[database][name], database)
-                if number > 0:
-                    times[name, database].append(took)
-    print(
-        f"{'milliseconds, median (quartiles)':34}"
-        + "".join(f"{Path(database).name:>26}" for database in databases)
-        + "   ratio"
-    )
+        for name, database in times:
+            took = seconds(arguments.speclora, lines[database][name], database)
+            if number > 0:
+                times[name, database].append(took)
+    heading = "".join(f"{Path(database).name:>26}{'processor':>11}" for database in databases)
+    print(f"{'milliseconds, median (quartiles)':34}{heading}   ratios")
     for name in names:
-        found = [quartiles(times[name, database]) for database in databases]
-        shown = "".join(f"{middle:10.1f} ({low:.1f}–{high:.1f})".rjust(26) for low, middle, high in found)
-        ratio = f"{found[1][1] / found[0][1]:8.2f}" if len(found) == 2 else ""
-        goal = next(
-            (goal for key, goal in GOALS.items() if name == key or (key == "query" and name.startswith("query "))), None
-        )
-        verdict = "" if goal is None else f"   goal {goal}: {'met' if found[0][1] <= goal else 'MISSED'}"
-        print(f"{name:34}{shown}{ratio}{verdict}")
+        print_times(name, [times[name, database] for database in databases])
+
+
+def print_times(name, times):
+    """A line for a command: by database, wall-clock time and the processor's; then how much the second database took
+    of the first one's, and whether the goal is met."""
+    found = [quartiles([took for took, _ in of_database]) for of_database in times]
+    worked = [1e3 * statistics.median(worked for _, worked in of_database) for of_database in times]
+    shown = ""
+    for (low, middle, high), processor in zip(found, worked):
+        shown += f"{middle:10.1f} ({low:.1f}–{high:.1f})".rjust(26) + f"{processor:11.1f}"
+    if len(times) == 2:
+        shown += f"{found[1][1] / found[0][1]:8.2f}{worked[1] / worked[0]:6.2f}"
+    goal = GOALS.get("query" if name.startswith("query ") else name)
+    verdict = "" if goal is None else f"   goal {goal}: {'met' if found[0][1] <= goal else 'MISSED'}"
+    print(f"{name:34}{shown}{verdict}")
 
 
 def beside_mlflow(arguments):

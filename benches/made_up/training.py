@@ -11,6 +11,8 @@ HOLDOUT = 0.2
 MAX_EXAMPLES = 60
 BATCH_SIZE = 4
 JUDGED = "num_rounds, num_drafted, num_accepted, num_emitted"
+SUMMARY = """run_id, step, num_examples, num_positions, expected_acceptance, top1_agreement, loss, acceptance_rate,
+    mean_acceptance_length"""
 
 
 class AllRuns(Runs):
@@ -19,6 +21,8 @@ class AllRuns(Runs):
     def __init__(self, database, arguments):
         super().__init__(database, arguments)
         self.examples = {}
+        # Schemas from version 4 on keep held-out figures by step.
+        self.has_summaries = self.one("SELECT 1 FROM sqlite_schema WHERE name = 'train_evaluation_summaries'")
         self.adapter, self.adapter_config, self.target_modules = self.one(
             """SELECT bc.data, c.adapter_config, c.target_modules
             FROM checkpoints AS c JOIN blob_chunks AS bc ON bc.blob_id = c.adapter_blob_id ORDER BY c.id LIMIT 1"""
@@ -133,6 +137,9 @@ class AllRuns(Runs):
             judged = self.judged(0.4 + 0.3 * step / self.arguments.steps)
             rows.append((run, step, example, *judged, judged[0] * (1 + self.rng.random())))
         self.insert_all("example_evaluations", columns, rows)
+        if self.has_summaries:
+            insert = f"INSERT INTO train_evaluation_summaries ({SUMMARY}) SELECT {SUMMARY} FROM train_evaluations"
+            self.database.execute(f"{insert} WHERE run_id = ? AND step = ?", [run, step])
 
     def judged(self, share):
         """What a draft makes of an output: positions, sums over them, and the rounds that there would have been."""

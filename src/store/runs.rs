@@ -147,13 +147,17 @@ pub(super) fn beat(connection: &Connection, run: RunId) -> Result<()> {
         .query_row([run.0], |row| row.get(0))
         .optional()?;
     let (last, now) = (last.ok_or(Error::RunNotRunning { run })?, now_ms());
-    // A clock that was set back has signs of life ahead of it.
-    if !(now - HEARTBEAT_INTERVAL_MS..=now).contains(&last) {
+    if is_due(last, now) {
         connection
             .prepare_cached("UPDATE runs SET heartbeat_at_ms = ?2 WHERE id = ?1")?
             .execute(params![run.0, now])?;
     }
     Ok(())
+}
+
+/// Whether another sign of life is due. A clock that was set back has the last one ahead of it.
+fn is_due(last_ms: i64, now_ms: i64) -> bool {
+    !(now_ms - HEARTBEAT_INTERVAL_MS..=now_ms).contains(&last_ms)
 }
 
 /// Lists the runs that are stored as running, but whose process is gone.

@@ -205,7 +205,7 @@ fn runs_that_are_not_there() {
     workspace.succeed(&[&bench_of(&target)[..], &["-m", "2"]].concat());
     check(&workspace, &["runs", "show", "15"], 1, &["no run 15", "1"]);
     check(&workspace, &["export", "run", "15"], 1, &["no run 15"]);
-    check(&workspace, &["export", "run", "1", "--format", "table"], 2, &["json, jsonl or csv"]);
+    check(&workspace, &["export", "run", "1", "--format", "table"], 2, &["json, jsonl, csv or parquet"]);
     check(&workspace, &["runs", "show", "1", "--format", "csv"], 2, &["table, md or json", "export"]);
     check(&workspace, &["runs", "show", "1", "--format", "jsonl"], 2, &["table, md or json", "export"]);
     check(&workspace, &["bench", "--resume", "1", "--seed", "4"], 2, &["--resume takes"]);

@@ -15,7 +15,7 @@ use crate::program::Workspace;
 fn filled() -> Workspace {
     let workspace = Workspace::new();
     workspace.succeed(&["bench", "-f", "builtin:general", "-l", "2", "-m", "8", "-n", "2", "--skip-lora"]);
-    workspace.succeed(&["collect", "-f", "builtin:train", "-l", "4", "-m", "12"]);
+    workspace.succeed(&["collect", "-f", "builtin:train", "-l", "12", "-m", "24"]);
     workspace.succeed(&["train", "--rank", "2", "--epochs", "2", "--eval-every", "1", "--holdout", "0.5"]);
     workspace.succeed(&["evaluate", "-f", "builtin:general", "-l", "2", "-m", "8", "-a", "latest"]);
     workspace
@@ -78,7 +78,8 @@ fn every_format_has_the_same_rows_of_all_runs() {
         "(SELECT DISTINCT step FROM example_evaluations)",
         "prompt_evaluations",
     ];
-    let stored = stored.map(|rows| workspace.value::<i64>(&format!("SELECT count(*) FROM {rows}")));
+    let stored: [i64; WHAT.len()] =
+        stored.map(|rows| workspace.value(&format!("SELECT count(*) FROM {rows}")));
     assert_eq!(num_rows, stored);
 }
 
@@ -112,7 +113,7 @@ fn token_ids_are_lists_of_the_examples_length() {
     let workspace = filled();
     let rows = workspace.json(&["export", "2", "--what", "examples"]);
     let rows = rows.as_array().unwrap();
-    assert_eq!(rows.len(), 4);
+    assert_eq!(rows.len(), 12);
     let table = workspace.succeed(&["export", "2", "--what", "examples", "--format", "csv"]);
     let table: Vec<csv::StringRecord> =
         csv::Reader::from_reader(table.as_bytes()).records().map(|record| record.unwrap()).collect();
@@ -138,14 +139,14 @@ fn run_of_each_kind_is_exported_as_a_whole() {
     let check = |run: &str, kind: &str, parts: &[&str]| {
         let whole = workspace.json(&["export", run]);
         let keys: Vec<&String> = whole.as_object().unwrap().keys().collect();
-        assert_eq!(keys, [&["schema_version", "metadata"], parts].concat());
+        assert_eq!(keys, [&["schema_version", "metadata"][..], parts].concat());
         assert_eq!([&whole["metadata"]["kind"], &whole["metadata"]["state"]], [kind, "completed"]);
         assert!(whole["metadata"]["timestamp"].is_string() && whole["metadata"]["settings"].is_object());
         whole
     };
     check("1", "bench", &["summary", "per_prompt"]);
     let collected = check("2", "collect", &["summary", "per_prompt", "collected"]);
-    assert_eq!(collected["collected"]["num_examples"], 4);
+    assert_eq!(collected["collected"]["num_examples"], 12);
     let trained = check("3", "train", &["evaluations", "steps"]);
     assert_eq!(
         trained["steps"].as_array().unwrap().len() as i64,

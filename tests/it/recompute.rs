@@ -14,7 +14,12 @@ fn file(name: &str) -> PathBuf {
 fn python(script: &str, arguments: &[&Path]) -> Option<Output> {
     let mut command = Command::new("python3");
     command.arg(file(script)).args(arguments);
-    command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("SPECLORA_DB");
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    std::env::vars_os().for_each(|(name, _)| {
+        if name.to_string_lossy().starts_with("SPECLORA_") {
+            command.env_remove(name);
+        }
+    });
     match command.output() {
         Ok(output) => Some(output),
         Err(error) => {

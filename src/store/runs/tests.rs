@@ -84,6 +84,14 @@ fn run_goes_from_running_to_its_end() {
 }
 
 #[test]
+fn sign_of_life_is_due_once_a_second_whatever_the_clock_did() {
+    let now = 1_700_000_000_000;
+    for (silence_ms, expected) in [(0, false), (999, false), (1001, true), (3_600_000, true), (-1, true)] {
+        assert_eq!(is_due(now - silence_ms, now), expected, "{silence_ms}");
+    }
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn run_whose_process_is_gone_shows_as_crashed_and_is_left_as_it_is() {
     let (_folder, mut store) = sample::store();
