@@ -9,7 +9,7 @@ use std::ops::Range;
 use candle_core::quantized::GgmlDType;
 
 use super::activations::Activations;
-use super::blocks::zero_code;
+use super::blocks::{BLOCK, zero_code};
 use super::pool::{self, Pieces};
 use super::simd::{Backend, LANES, Op, Simd};
 use super::tiles::{Layout, Tiles, split_panels};
@@ -234,19 +234,23 @@ struct Columns {
     codes: *const i8,
     scales: *const f32,
     sums: *const i16,
+    scaled_sums: *const f32,
     width: usize,
-    grain: usize,
+    /// Scales of a row: found once, because a division among the products would cut them in two.
+    num_scales: usize,
 }
 
 impl Columns {
     fn new(activations: &Activations, first: usize) -> Self {
-        let (width, grain) = (activations.width, activations.grain as usize);
+        let width = activations.width;
+        let num_scales = width / activations.grain as usize;
         Self {
             codes: activations.codes[first * width..].as_ptr(),
-            scales: activations.scales[first * width / grain..].as_ptr(),
+            scales: activations.scales[first * num_scales..].as_ptr(),
             sums: activations.sums[first * width / LANES..].as_ptr(),
+            scaled_sums: activations.scaled_sums[first * width / BLOCK..].as_ptr(),
             width,
-            grain,
+            num_scales,
         }
     }
 
@@ -259,7 +263,7 @@ impl Columns {
     /// The scale of a row's block.
     #[inline(always)]
     unsafe fn scale(self, row: usize, block: usize) -> f32 {
-        unsafe { *self.scales.add(row * (self.width / self.grain) + block) }
+        unsafe { *self.scales.add(row * self.num_scales + block) }
     }
 
     /// The sum of a row's 16 codes from a column on.
@@ -272,6 +276,12 @@ impl Columns {
     #[inline(always)]
     unsafe fn sum_of_32(self, row: usize, column: usize) -> i32 {
         unsafe { self.sum_of_16(row, column) + self.sum_of_16(row, column + LANES) }
+    }
+
+    /// The sum of a row's 32 codes from a column on, times their scale.
+    #[inline(always)]
+    unsafe fn scaled_sum(self, row: usize, column: usize) -> f32 {
+        unsafe { *self.scaled_sums.add((row * self.width + column) / BLOCK) }
     }
 }
 
@@ -343,8 +353,7 @@ unsafe fn small<S: Simd, F: Format, const N: usize>(
                 sums[row] = S::fma(product, scale, sums[row]);
                 if layout.offset > 0 {
                     let offset = S::load_f16(tile.add(layout.offset));
-                    let sum = columns.sum_of_32(row, start) as f32 * y;
-                    sums[row] = S::fma(offset, S::splat(sum), sums[row]);
+                    sums[row] = S::fma(offset, S::splat(columns.scaled_sum(row, start)), sums[row]);
                 }
             }
         }
@@ -391,7 +400,7 @@ unsafe fn offset_blocks<S: Simd, F: Format, const N: usize>(
                     S::mul(offset, S::to_floats(S::load_u8(tile.add(layout.offsets + LANES * s))));
                 for row in 0..N {
                     let y = columns.scale(row, block);
-                    let sum = columns.sum_of_32(row, start) as f32 * y;
+                    let sum = columns.scaled_sum(row, start);
                     let product = S::mul(S::to_floats(products[row]), S::splat(y));
                     sums[row] = S::fma(product, group_scale, sums[row]);
                     sums[row] = S::fnma(group_offset, S::splat(sum), sums[row]);

@@ -78,6 +78,10 @@ fn activations_are_rounded_to_the_nearest_code() {
         for (at, &sum) in rounded.sums.iter().enumerate() {
             assert_eq!(sum, rounded.codes[16 * at..16 * at + 16].iter().map(|&c| i16::from(c)).sum::<i16>());
         }
+        for (at, &scaled) in rounded.scaled_sums.iter().enumerate() {
+            let sum = f32::from(rounded.sums[2 * at] + rounded.sums[2 * at + 1]);
+            assert_eq!(scaled, sum * rounded.scales[32 * at / grain as usize]);
+        }
     }
 }
 
