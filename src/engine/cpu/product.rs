@@ -191,7 +191,7 @@ impl Op for RoundedPanel<'_> {
                     Q4_1 => with_columns!(number, small::<S, Small4Offset>(panel, columns, out, stride)),
                     Q5_0 => with_columns!(number, small::<S, Small5>(panel, columns, out, stride)),
                     Q5_1 => with_columns!(number, small::<S, Small5Offset>(panel, columns, out, stride)),
-                    Q8_0 => with_columns!(number, small::<S, Small8>(panel, columns, out, stride)),
+                    Q8_0 => with_columns!(number, eight_bits::<S>(panel, columns, out, stride)),
                     Q4K => with_columns!(number, offset_blocks::<S, Super4>(panel, columns, out, stride)),
                     Q5K => with_columns!(number, offset_blocks::<S, Super5>(panel, columns, out, stride)),
                     _ => with_columns!(number, six_bits::<S>(panel, columns, out, stride)),
@@ -300,6 +300,35 @@ unsafe fn prefetch<S: Simd>(tile: *const u8, part: usize) {
     unsafe { S::prefetch(tile.wrapping_add(part + PREFETCH_DISTANCE)) }
 }
 
+/// Meets a group of 8 columns of a tile, whose weights are low bits and maybe a fifth. `start` is its first column.
+#[inline(always)]
+unsafe fn dot_8<S: Simd, F: Format, const N: usize>(
+    products: &mut [S::Sums; N],
+    tile: *const u8,
+    group: usize,
+    columns: Columns,
+    start: usize,
+) {
+    unsafe {
+        let layout = F::LAYOUT;
+        let bytes = S::load_bytes(tile.add(layout.low + 64 * group));
+        let (mut low, mut high) = (S::low_nibbles(bytes), S::high_nibbles(bytes));
+        if layout.high > 0 {
+            let bits = tile.add(layout.high + 16 * group);
+            (low, high) = (S::set_bit_4(low, bits), S::set_bit_4(high, bits.add(8)));
+        }
+        for (row, product) in products.iter_mut().enumerate() {
+            let codes = columns.codes(row, start);
+            *product = S::dot(*product, low, codes);
+            *product = S::dot(*product, high, codes.add(4));
+            // Sums have room for 32 columns of four bits, for 16 of five.
+            if layout.high > 0 && group % 2 == 1 {
+                *product = S::widen(*product);
+            }
+        }
+    }
+}
+
 /// Blocks of 32: Σ over blocks of scale·y·(Σ code·q − zero·Σ q) + offset·y·Σ q.
 #[inline(always)]
 unsafe fn small<S: Simd, F: Format, const N: usize>(
@@ -317,44 +346,59 @@ unsafe fn small<S: Simd, F: Format, const N: usize>(
                 prefetch::<S>(tile, part);
             }
             let start = block * layout.columns;
-            let mut products = [S::splat_int(0); N];
+            let mut products = [S::sums(0); N];
             for (row, product) in products.iter_mut().enumerate() {
-                *product = S::splat_int(-zero_code(F::DTYPE) * columns.sum_of_32(row, start));
+                *product = S::sums(-zero_code(F::DTYPE) * columns.sum_of_32(row, start));
             }
             for group in 0..4 {
-                let (first, second) = if matches!(F::DTYPE, GgmlDType::Q8_0) {
-                    let codes = tile.add(layout.low + 128 * group);
-                    (S::load_bytes(codes), S::load_bytes(codes.add(64)))
-                } else {
-                    let bytes = S::load_bytes(tile.add(layout.low + 64 * group));
-                    let (low, high) = (S::low_nibbles(bytes), S::high_nibbles(bytes));
-                    if layout.high > 0 {
-                        let bits = tile.add(layout.high + 16 * group);
-                        (S::set_bit_4(low, bits), S::set_bit_4(high, bits.add(8)))
-                    } else {
-                        (low, high)
-                    }
-                };
-                for (row, product) in products.iter_mut().enumerate() {
-                    let codes = columns.codes(row, start + 8 * group);
-                    if matches!(F::DTYPE, GgmlDType::Q8_0) {
-                        *product = S::dot_wide(*product, first, codes);
-                        *product = S::dot_wide(*product, second, codes.add(4));
-                    } else {
-                        *product = S::dot(*product, first, codes);
-                        *product = S::dot(*product, second, codes.add(4));
-                    }
-                }
+                dot_8::<S, F, N>(&mut products, tile, group, columns, start + 8 * group);
             }
             let scale = S::load_f16(tile.add(layout.scale));
             for row in 0..N {
                 let y = columns.scale(row, block);
-                let product = S::mul(S::to_floats(products[row]), S::splat(y));
+                let product = S::mul(S::to_floats(S::total(products[row])), S::splat(y));
                 sums[row] = S::fma(product, scale, sums[row]);
                 if layout.offset > 0 {
                     let offset = S::load_f16(tile.add(layout.offset));
                     sums[row] = S::fma(offset, S::splat(columns.scaled_sum(row, start)), sums[row]);
                 }
+            }
+        }
+        store_columns::<S, N>(out, stride, sums);
+    }
+}
+
+/// Blocks of Q8_0: Σ over blocks of scale·y·(Σ code·q − 128·Σ q).
+#[inline(always)]
+unsafe fn eight_bits<S: Simd, const N: usize>(panel: &[u8], columns: Columns, out: *mut f32, stride: usize) {
+    unsafe {
+        let layout = Small8::LAYOUT;
+        let zero = zero_code(Small8::DTYPE) - S::WIDE_ZERO;
+        let mut sums = [S::splat(0.0); N];
+        for block in 0..panel.len() / layout.size {
+            let tile = panel.as_ptr().add(block * layout.size);
+            for part in (0..layout.size).step_by(64) {
+                prefetch::<S>(tile, part);
+            }
+            let start = block * layout.columns;
+            let mut products = [S::splat_int(0); N];
+            for (row, product) in products.iter_mut().enumerate() {
+                *product = S::splat_int(-zero * columns.sum_of_32(row, start));
+            }
+            for group in 0..4 {
+                let codes = tile.add(layout.low + 128 * group);
+                let first = S::wide(S::load_bytes(codes));
+                let second = S::wide(S::load_bytes(codes.add(64)));
+                for (row, product) in products.iter_mut().enumerate() {
+                    let codes = columns.codes(row, start + 8 * group);
+                    *product = S::dot_wide(*product, first, codes);
+                    *product = S::dot_wide(*product, second, codes.add(4));
+                }
+            }
+            let scale = S::load_f16(tile.add(layout.scale));
+            for row in 0..N {
+                let product = S::mul(S::to_floats(products[row]), S::splat(columns.scale(row, block)));
+                sums[row] = S::fma(product, scale, sums[row]);
             }
         }
         store_columns::<S, N>(out, stride, sums);
@@ -378,21 +422,10 @@ unsafe fn offset_blocks<S: Simd, F: Format, const N: usize>(
             let offset = S::load_f16(tile.add(layout.offset));
             for s in 0..8 {
                 let start = block * layout.columns + 32 * s;
-                let mut products = [S::splat_int(0); N];
-                for group in 0..4 {
-                    let part = 64 * (4 * s + group);
-                    prefetch::<S>(tile, part);
-                    let bytes = S::load_bytes(tile.add(layout.low + part));
-                    let (mut low, mut high) = (S::low_nibbles(bytes), S::high_nibbles(bytes));
-                    if layout.high > 0 {
-                        let bits = tile.add(layout.high + 16 * (4 * s + group));
-                        (low, high) = (S::set_bit_4(low, bits), S::set_bit_4(high, bits.add(8)));
-                    }
-                    for (row, product) in products.iter_mut().enumerate() {
-                        let codes = columns.codes(row, start + 8 * group);
-                        *product = S::dot(*product, low, codes);
-                        *product = S::dot(*product, high, codes.add(4));
-                    }
+                let mut products = [S::sums(0); N];
+                for group in 4 * s..4 * s + 4 {
+                    prefetch::<S>(tile, 64 * group);
+                    dot_8::<S, F, N>(&mut products, tile, group, columns, block * layout.columns + 8 * group);
                 }
                 let group_scale =
                     S::mul(scale, S::to_floats(S::load_u8(tile.add(layout.scales + LANES * s))));
@@ -401,7 +434,7 @@ unsafe fn offset_blocks<S: Simd, F: Format, const N: usize>(
                 for row in 0..N {
                     let y = columns.scale(row, block);
                     let sum = columns.scaled_sum(row, start);
-                    let product = S::mul(S::to_floats(products[row]), S::splat(y));
+                    let product = S::mul(S::to_floats(S::total(products[row])), S::splat(y));
                     sums[row] = S::fma(product, group_scale, sums[row]);
                     sums[row] = S::fnma(group_offset, S::splat(sum), sums[row]);
                 }
@@ -441,11 +474,16 @@ unsafe fn six_bits<S: Simd, const N: usize>(panel: &[u8], columns: Columns, out:
                 let start = block * layout.columns + 16 * s;
                 for (row, sum) in sums.iter_mut().enumerate() {
                     let activations = columns.codes(row, start);
-                    let mut product = S::splat_int(-32 * columns.sum_of_16(row, start));
+                    let mut product = S::sums(-32 * columns.sum_of_16(row, start));
                     for (quad, &codes) in codes.iter().enumerate() {
                         product = S::dot(product, codes, activations.add(4 * quad));
+                        // Sums have room for 8 columns of six bits.
+                        if quad == 1 {
+                            product = S::widen(product);
+                        }
                     }
-                    let product = S::mul(S::to_floats(product), S::splat(columns.scale(row, block)));
+                    let product =
+                        S::mul(S::to_floats(S::total(product)), S::splat(columns.scale(row, block)));
                     *sum = S::fma(product, group_scale, *sum);
                 }
             }
