@@ -1,5 +1,6 @@
 //! Activations as bytes: what quantised weights are multiplied with.
 
+use super::blocks::BLOCK;
 use super::pool::{self, Pieces};
 use super::simd::{Backend, LANES, Op, Simd};
 
@@ -27,12 +28,15 @@ pub(super) struct Activations {
     pub(super) scales: Vec<f32>,
     /// Sums of 16 codes: `[num_rows, width / 16]`.
     pub(super) sums: Vec<i16>,
+    /// Sums of 32 codes times their scale, for weights with offsets: `[num_rows, width / 32]`.
+    pub(super) scaled_sums: Vec<f32>,
 }
 
 impl Activations {
     /// Holds nothing yet.
     pub(super) fn new(grain: Grain) -> Self {
-        Self { grain, num_rows: 0, width: 0, codes: vec![], scales: vec![], sums: vec![] }
+        let (codes, scales, sums, scaled_sums) = (vec![], vec![], vec![], vec![]);
+        Self { grain, num_rows: 0, width: 0, codes, scales, sums, scaled_sums }
     }
 
     /// Whether there is nothing rounded yet of the input at hand.
@@ -51,6 +55,7 @@ impl Activations {
         self.codes.resize(num_rows * width, 0);
         self.scales.resize(num_rows * width / self.grain as usize, 0.0);
         self.sums.resize(num_rows * width / LANES, 0);
+        self.scaled_sums.resize(num_rows * width / BLOCK, 0.0);
     }
 }
 
@@ -65,6 +70,8 @@ pub(super) struct QuantizeRow<'a> {
     pub(super) scales: &'a mut [f32],
     /// `[width / 16]`.
     pub(super) sums: &'a mut [i16],
+    /// `[width / 32]`.
+    pub(super) scaled_sums: &'a mut [f32],
 }
 
 impl Op for QuantizeRow<'_> {
@@ -75,6 +82,7 @@ impl Op for QuantizeRow<'_> {
         let grain = self.grain as usize;
         assert!(self.row.len().is_multiple_of(grain) && self.codes.len() == self.row.len());
         assert!(self.scales.len() * grain == self.row.len() && self.sums.len() * LANES == self.row.len());
+        assert!(self.scaled_sums.len() * BLOCK == self.row.len());
         for (group, scale) in self.scales.iter_mut().enumerate() {
             let start = group * grain;
             // SAFETY: `start + offset + LANES` stays within the row, as the lengths above say.
@@ -94,6 +102,11 @@ impl Op for QuantizeRow<'_> {
                     *self.sums.get_unchecked_mut((start + offset) / LANES) = S::sum_whole(rounded) as i16;
                 }
             }
+            let blocks = start / BLOCK..(start + grain) / BLOCK;
+            let halves = self.sums[2 * blocks.start..2 * blocks.end].as_chunks().0;
+            for (scaled, &[first, second]) in self.scaled_sums[blocks].iter_mut().zip(halves) {
+                *scaled = f32::from(first + second) * *scale;
+            }
         }
     }
 }
@@ -109,18 +122,21 @@ pub(super) fn quantize(
     let num_rows = x.len() / stride;
     activations.resize(num_rows, width);
     let grain = activations.grain;
-    let (num_scales, num_sums) = (width / grain as usize, width / LANES);
+    let (num_scales, num_sums, num_blocks) = (width / grain as usize, width / LANES, width / BLOCK);
     let codes = Pieces::new(&mut activations.codes);
     let scales = Pieces::new(&mut activations.scales);
     let sums = Pieces::new(&mut activations.sums);
+    let scaled_sums = Pieces::new(&mut activations.scaled_sums);
     pool::for_each_range(num_rows, ROWS_AT_ONCE, |rows| {
         for row in rows {
             let part = |len: usize| row * len..(row + 1) * len;
             // SAFETY: each row comes once, and its parts are its own.
-            let (codes, scales, sums) =
-                unsafe { (codes.get(part(width)), scales.get(part(num_scales)), sums.get(part(num_sums))) };
+            let (codes, scales) = unsafe { (codes.get(part(width)), scales.get(part(num_scales))) };
+            // SAFETY: likewise.
+            let (sums, scaled_sums) =
+                unsafe { (sums.get(part(num_sums)), scaled_sums.get(part(num_blocks))) };
             let row = &x[row * stride..][..width];
-            backend.run(QuantizeRow { grain, row, codes, scales, sums });
+            backend.run(QuantizeRow { grain, row, codes, scales, sums, scaled_sums });
         }
     });
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use candle_core::quantized::GgmlDType;
 
 use super::activations::Activations;
-use super::blocks::zero_code;
+use super::blocks::{BLOCK, zero_code};
 use super::pool::{self, Pieces};
 use super::simd::{Backend, LANES, Op, Simd};
 use super::tiles::{Layout, Tiles, split_panels};
@@ -191,7 +191,7 @@ impl Op for RoundedPanel<'_> {
                     Q4_1 => with_columns!(number, small::<S, Small4Offset>(panel, columns, out, stride)),
                     Q5_0 => with_columns!(number, small::<S, Small5>(panel, columns, out, stride)),
                     Q5_1 => with_columns!(number, small::<S, Small5Offset>(panel, columns, out, stride)),
-                    Q8_0 => with_columns!(number, small::<S, Small8>(panel, columns, out, stride)),
+                    Q8_0 => with_columns!(number, eight_bits::<S>(panel, columns, out, stride)),
                     Q4K => with_columns!(number, offset_blocks::<S, Super4>(panel, columns, out, stride)),
                     Q5K => with_columns!(number, offset_blocks::<S, Super5>(panel, columns, out, stride)),
                     _ => with_columns!(number, six_bits::<S>(panel, columns, out, stride)),
@@ -234,19 +234,23 @@ struct Columns {
     codes: *const i8,
     scales: *const f32,
     sums: *const i16,
+    scaled_sums: *const f32,
     width: usize,
-    grain: usize,
+    /// Scales of a row: found once, because a division among the products would cut them in two.
+    num_scales: usize,
 }
 
 impl Columns {
     fn new(activations: &Activations, first: usize) -> Self {
-        let (width, grain) = (activations.width, activations.grain as usize);
+        let width = activations.width;
+        let num_scales = width / activations.grain as usize;
         Self {
             codes: activations.codes[first * width..].as_ptr(),
-            scales: activations.scales[first * width / grain..].as_ptr(),
+            scales: activations.scales[first * num_scales..].as_ptr(),
             sums: activations.sums[first * width / LANES..].as_ptr(),
+            scaled_sums: activations.scaled_sums[first * width / BLOCK..].as_ptr(),
             width,
-            grain,
+            num_scales,
         }
     }
 
@@ -259,7 +263,7 @@ impl Columns {
     /// The scale of a row's block.
     #[inline(always)]
     unsafe fn scale(self, row: usize, block: usize) -> f32 {
-        unsafe { *self.scales.add(row * (self.width / self.grain) + block) }
+        unsafe { *self.scales.add(row * self.num_scales + block) }
     }
 
     /// The sum of a row's 16 codes from a column on.
@@ -272,6 +276,12 @@ impl Columns {
     #[inline(always)]
     unsafe fn sum_of_32(self, row: usize, column: usize) -> i32 {
         unsafe { self.sum_of_16(row, column) + self.sum_of_16(row, column + LANES) }
+    }
+
+    /// The sum of a row's 32 codes from a column on, times their scale.
+    #[inline(always)]
+    unsafe fn scaled_sum(self, row: usize, column: usize) -> f32 {
+        unsafe { *self.scaled_sums.add((row * self.width + column) / BLOCK) }
     }
 }
 
@@ -288,6 +298,35 @@ unsafe fn store_columns<S: Simd, const N: usize>(out: *mut f32, stride: usize, s
 unsafe fn prefetch<S: Simd>(tile: *const u8, part: usize) {
     // An address that is only asked for may lie beyond the weights.
     unsafe { S::prefetch(tile.wrapping_add(part + PREFETCH_DISTANCE)) }
+}
+
+/// Meets a group of 8 columns of a tile, whose weights are low bits and maybe a fifth. `start` is its first column.
+#[inline(always)]
+unsafe fn dot_8<S: Simd, F: Format, const N: usize>(
+    products: &mut [S::Sums; N],
+    tile: *const u8,
+    group: usize,
+    columns: Columns,
+    start: usize,
+) {
+    unsafe {
+        let layout = F::LAYOUT;
+        let bytes = S::load_bytes(tile.add(layout.low + 64 * group));
+        let (mut low, mut high) = (S::low_nibbles(bytes), S::high_nibbles(bytes));
+        if layout.high > 0 {
+            let bits = tile.add(layout.high + 16 * group);
+            (low, high) = (S::set_bit_4(low, bits), S::set_bit_4(high, bits.add(8)));
+        }
+        for (row, product) in products.iter_mut().enumerate() {
+            let codes = columns.codes(row, start);
+            *product = S::dot(*product, low, codes);
+            *product = S::dot(*product, high, codes.add(4));
+            // Sums have room for 32 columns of four bits, for 16 of five.
+            if layout.high > 0 && group % 2 == 1 {
+                *product = S::widen(*product);
+            }
+        }
+    }
 }
 
 /// Blocks of 32: Σ over blocks of scale·y·(Σ code·q − zero·Σ q) + offset·y·Σ q.
@@ -307,45 +346,59 @@ unsafe fn small<S: Simd, F: Format, const N: usize>(
                 prefetch::<S>(tile, part);
             }
             let start = block * layout.columns;
-            let mut products = [S::splat_int(0); N];
+            let mut products = [S::sums(0); N];
             for (row, product) in products.iter_mut().enumerate() {
-                *product = S::splat_int(-zero_code(F::DTYPE) * columns.sum_of_32(row, start));
+                *product = S::sums(-zero_code(F::DTYPE) * columns.sum_of_32(row, start));
             }
             for group in 0..4 {
-                let (first, second) = if matches!(F::DTYPE, GgmlDType::Q8_0) {
-                    let codes = tile.add(layout.low + 128 * group);
-                    (S::load_bytes(codes), S::load_bytes(codes.add(64)))
-                } else {
-                    let bytes = S::load_bytes(tile.add(layout.low + 64 * group));
-                    let (low, high) = (S::low_nibbles(bytes), S::high_nibbles(bytes));
-                    if layout.high > 0 {
-                        let bits = tile.add(layout.high + 16 * group);
-                        (S::set_bit_4(low, bits), S::set_bit_4(high, bits.add(8)))
-                    } else {
-                        (low, high)
-                    }
-                };
-                for (row, product) in products.iter_mut().enumerate() {
-                    let codes = columns.codes(row, start + 8 * group);
-                    if matches!(F::DTYPE, GgmlDType::Q8_0) {
-                        *product = S::dot_wide(*product, first, codes);
-                        *product = S::dot_wide(*product, second, codes.add(4));
-                    } else {
-                        *product = S::dot(*product, first, codes);
-                        *product = S::dot(*product, second, codes.add(4));
-                    }
-                }
+                dot_8::<S, F, N>(&mut products, tile, group, columns, start + 8 * group);
             }
             let scale = S::load_f16(tile.add(layout.scale));
             for row in 0..N {
                 let y = columns.scale(row, block);
-                let product = S::mul(S::to_floats(products[row]), S::splat(y));
+                let product = S::mul(S::to_floats(S::total(products[row])), S::splat(y));
                 sums[row] = S::fma(product, scale, sums[row]);
                 if layout.offset > 0 {
                     let offset = S::load_f16(tile.add(layout.offset));
-                    let sum = columns.sum_of_32(row, start) as f32 * y;
-                    sums[row] = S::fma(offset, S::splat(sum), sums[row]);
+                    sums[row] = S::fma(offset, S::splat(columns.scaled_sum(row, start)), sums[row]);
                 }
+            }
+        }
+        store_columns::<S, N>(out, stride, sums);
+    }
+}
+
+/// Blocks of Q8_0: Σ over blocks of scale·y·(Σ code·q − 128·Σ q).
+#[inline(always)]
+unsafe fn eight_bits<S: Simd, const N: usize>(panel: &[u8], columns: Columns, out: *mut f32, stride: usize) {
+    unsafe {
+        let layout = Small8::LAYOUT;
+        let zero = zero_code(Small8::DTYPE) - S::WIDE_ZERO;
+        let mut sums = [S::splat(0.0); N];
+        for block in 0..panel.len() / layout.size {
+            let tile = panel.as_ptr().add(block * layout.size);
+            for part in (0..layout.size).step_by(64) {
+                prefetch::<S>(tile, part);
+            }
+            let start = block * layout.columns;
+            let mut products = [S::splat_int(0); N];
+            for (row, product) in products.iter_mut().enumerate() {
+                *product = S::splat_int(-zero * columns.sum_of_32(row, start));
+            }
+            for group in 0..4 {
+                let codes = tile.add(layout.low + 128 * group);
+                let first = S::wide(S::load_bytes(codes));
+                let second = S::wide(S::load_bytes(codes.add(64)));
+                for (row, product) in products.iter_mut().enumerate() {
+                    let codes = columns.codes(row, start + 8 * group);
+                    *product = S::dot_wide(*product, first, codes);
+                    *product = S::dot_wide(*product, second, codes.add(4));
+                }
+            }
+            let scale = S::load_f16(tile.add(layout.scale));
+            for row in 0..N {
+                let product = S::mul(S::to_floats(products[row]), S::splat(columns.scale(row, block)));
+                sums[row] = S::fma(product, scale, sums[row]);
             }
         }
         store_columns::<S, N>(out, stride, sums);
@@ -369,21 +422,10 @@ unsafe fn offset_blocks<S: Simd, F: Format, const N: usize>(
             let offset = S::load_f16(tile.add(layout.offset));
             for s in 0..8 {
                 let start = block * layout.columns + 32 * s;
-                let mut products = [S::splat_int(0); N];
-                for group in 0..4 {
-                    let part = 64 * (4 * s + group);
-                    prefetch::<S>(tile, part);
-                    let bytes = S::load_bytes(tile.add(layout.low + part));
-                    let (mut low, mut high) = (S::low_nibbles(bytes), S::high_nibbles(bytes));
-                    if layout.high > 0 {
-                        let bits = tile.add(layout.high + 16 * (4 * s + group));
-                        (low, high) = (S::set_bit_4(low, bits), S::set_bit_4(high, bits.add(8)));
-                    }
-                    for (row, product) in products.iter_mut().enumerate() {
-                        let codes = columns.codes(row, start + 8 * group);
-                        *product = S::dot(*product, low, codes);
-                        *product = S::dot(*product, high, codes.add(4));
-                    }
+                let mut products = [S::sums(0); N];
+                for group in 4 * s..4 * s + 4 {
+                    prefetch::<S>(tile, 64 * group);
+                    dot_8::<S, F, N>(&mut products, tile, group, columns, block * layout.columns + 8 * group);
                 }
                 let group_scale =
                     S::mul(scale, S::to_floats(S::load_u8(tile.add(layout.scales + LANES * s))));
@@ -391,8 +433,8 @@ unsafe fn offset_blocks<S: Simd, F: Format, const N: usize>(
                     S::mul(offset, S::to_floats(S::load_u8(tile.add(layout.offsets + LANES * s))));
                 for row in 0..N {
                     let y = columns.scale(row, block);
-                    let sum = columns.sum_of_32(row, start) as f32 * y;
-                    let product = S::mul(S::to_floats(products[row]), S::splat(y));
+                    let sum = columns.scaled_sum(row, start);
+                    let product = S::mul(S::to_floats(S::total(products[row])), S::splat(y));
                     sums[row] = S::fma(product, group_scale, sums[row]);
                     sums[row] = S::fnma(group_offset, S::splat(sum), sums[row]);
                 }
@@ -432,11 +474,16 @@ unsafe fn six_bits<S: Simd, const N: usize>(panel: &[u8], columns: Columns, out:
                 let start = block * layout.columns + 16 * s;
                 for (row, sum) in sums.iter_mut().enumerate() {
                     let activations = columns.codes(row, start);
-                    let mut product = S::splat_int(-32 * columns.sum_of_16(row, start));
+                    let mut product = S::sums(-32 * columns.sum_of_16(row, start));
                     for (quad, &codes) in codes.iter().enumerate() {
                         product = S::dot(product, codes, activations.add(4 * quad));
+                        // Sums have room for 8 columns of six bits.
+                        if quad == 1 {
+                            product = S::widen(product);
+                        }
                     }
-                    let product = S::mul(S::to_floats(product), S::splat(columns.scale(row, block)));
+                    let product =
+                        S::mul(S::to_floats(S::total(product)), S::splat(columns.scale(row, block)));
                     *sum = S::fma(product, group_scale, *sum);
                 }
             }

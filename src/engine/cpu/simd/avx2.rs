@@ -45,15 +45,46 @@ unsafe fn to_ints(a: Floats) -> Ints {
     unsafe { Ints(_mm256_cvtps_epi32(a.0), _mm256_cvtps_epi32(a.1)) }
 }
 
-/// acc + Σ w·a over four bytes; without VNNI, no sum of two products may leave 16 bits.
+/// Sums of products. Without VNNI, an instruction leaves two sums of 16 bits in a lane, of its first two bytes and its
+/// last two: they are added up in `pairs` until they might not fit, and then to `whole`.
+#[derive(Clone, Copy)]
+pub(super) struct Sums {
+    whole: Ints,
+    pairs: Ints,
+}
+
+/// Weights of eight bits. Two products of 255 and 127 leave 16 bits, two of 128 and 127 do not: without VNNI, weights
+/// become −128 to 127, and activations take their signs, for one side of the instruction has none.
+#[derive(Clone, Copy)]
+pub(super) struct Wide {
+    /// With VNNI, the weights as they are.
+    sizes: Ints,
+    signs: Ints,
+}
+
 #[inline(always)]
-unsafe fn dot_quads<const VNNI: bool>(acc: __m256i, weights: __m256i, activations: __m256i) -> __m256i {
+unsafe fn zip(a: Ints, b: Ints, f: impl Fn(__m256i, __m256i) -> __m256i) -> Ints {
+    Ints(f(a.0, b.0), f(a.1, b.1))
+}
+
+/// The same four bytes in every lane.
+#[inline(always)]
+unsafe fn quad(from: *const i8) -> __m256i {
+    unsafe { _mm256_set1_epi32(from.cast::<i32>().read_unaligned()) }
+}
+
+/// acc + Σ w·a over four bytes, in one instruction.
+#[inline(always)]
+unsafe fn dot_quads(acc: Ints, weights: Ints, activations: __m256i) -> Ints {
+    unsafe { zip(acc, weights, |acc, weights| _mm256_dpbusd_avx_epi32(acc, weights, activations)) }
+}
+
+/// acc + the two 16-bit sums of each lane.
+#[inline(always)]
+unsafe fn add_pairs(acc: Ints, pairs: Ints) -> Ints {
     unsafe {
-        if VNNI {
-            return _mm256_dpbusd_avx_epi32(acc, weights, activations);
-        }
-        let pairs = _mm256_maddubs_epi16(weights, activations);
-        _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        let ones = _mm256_set1_epi16(1);
+        zip(acc, pairs, |acc, pairs| _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, ones)))
     }
 }
 
@@ -73,7 +104,10 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type Floats = Floats;
     type Ints = Ints;
     type Bytes = Ints;
-    const COLUMNS: usize = if VNNI { 5 } else { 3 };
+    type Sums = Sums;
+    type Wide = Wide;
+    const WIDE_ZERO: i32 = if VNNI { 0 } else { 128 };
+    const COLUMNS: usize = if VNNI { 5 } else { 6 };
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Floats {
@@ -254,22 +288,51 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         }
     }
     #[inline(always)]
-    unsafe fn dot(acc: Ints, weights: Ints, activations: *const i8) -> Ints {
+    unsafe fn sums(start: i32) -> Sums {
+        unsafe { Sums { whole: Self::splat_int(start), pairs: Self::splat_int(0) } }
+    }
+    #[inline(always)]
+    unsafe fn dot(acc: Sums, weights: Ints, activations: *const i8) -> Sums {
         unsafe {
-            let activations = _mm256_set1_epi32(activations.cast::<i32>().read_unaligned());
-            let low = dot_quads::<VNNI>(acc.0, weights.0, activations);
-            Ints(low, dot_quads::<VNNI>(acc.1, weights.1, activations))
+            let activations = quad(activations);
+            if VNNI {
+                return Sums { whole: dot_quads(acc.whole, weights, activations), ..acc };
+            }
+            let add = |sum, weights| _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, activations));
+            Sums { pairs: zip(acc.pairs, weights, add), ..acc }
         }
     }
     #[inline(always)]
-    unsafe fn dot_wide(acc: Ints, weights: Ints, activations: *const i8) -> Ints {
-        // Two products of 255 leave 16 bits, so the top bit goes apart: w = (w & 127) + (w & 128).
+    unsafe fn widen(acc: Sums) -> Sums {
+        if VNNI {
+            return acc;
+        }
+        unsafe { Sums { whole: add_pairs(acc.whole, acc.pairs), pairs: Self::splat_int(0) } }
+    }
+    #[inline(always)]
+    unsafe fn total(acc: Sums) -> Ints {
+        unsafe { Self::widen(acc).whole }
+    }
+    #[inline(always)]
+    unsafe fn wide(weights: Ints) -> Wide {
+        if VNNI {
+            return Wide { sizes: weights, signs: weights };
+        }
         unsafe {
+            let zero = _mm256_set1_epi8(-128);
+            let signs = Ints(_mm256_xor_si256(weights.0, zero), _mm256_xor_si256(weights.1, zero));
+            Wide { sizes: Ints(_mm256_abs_epi8(signs.0), _mm256_abs_epi8(signs.1)), signs }
+        }
+    }
+    #[inline(always)]
+    unsafe fn dot_wide(acc: Ints, weights: Wide, activations: *const i8) -> Ints {
+        unsafe {
+            let activations = quad(activations);
             if VNNI {
-                return Self::dot(acc, weights, activations);
+                return dot_quads(acc, weights.sizes, activations);
             }
-            let acc = Self::dot(acc, mask_bytes(weights, 127), activations);
-            Self::dot(acc, mask_bytes(weights, -128), activations)
+            let multiply = |size, sign| _mm256_maddubs_epi16(size, _mm256_sign_epi8(activations, sign));
+            add_pairs(acc, zip(weights.sizes, weights.signs, multiply))
         }
     }
 

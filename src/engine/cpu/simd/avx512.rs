@@ -27,6 +27,9 @@ impl Simd for Avx512 {
     type Floats = __m512;
     type Ints = __m512i;
     type Bytes = __m512i;
+    type Sums = __m512i;
+    type Wide = __m512i;
+    const WIDE_ZERO: i32 = 0;
     const COLUMNS: usize = 9;
 
     #[inline(always)]
@@ -171,8 +174,24 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_add_epi8(a, bits.cast::<u64>().read_unaligned(), a, _mm512_set1_epi8(16)) }
     }
     #[inline(always)]
+    unsafe fn sums(start: i32) -> __m512i {
+        unsafe { Self::splat_int(start) }
+    }
+    #[inline(always)]
     unsafe fn dot(acc: __m512i, weights: __m512i, activations: *const i8) -> __m512i {
         unsafe { _mm512_dpbusd_epi32(acc, weights, quad(activations)) }
+    }
+    #[inline(always)]
+    unsafe fn widen(acc: __m512i) -> __m512i {
+        acc
+    }
+    #[inline(always)]
+    unsafe fn total(acc: __m512i) -> __m512i {
+        acc
+    }
+    #[inline(always)]
+    unsafe fn wide(weights: __m512i) -> __m512i {
+        weights
     }
     #[inline(always)]
     unsafe fn dot_wide(acc: __m512i, weights: __m512i, activations: *const i8) -> __m512i {

@@ -30,6 +30,13 @@ pub(super) trait Simd {
     type Ints: Copy;
     /// 64 u8, four a lane.
     type Bytes: Copy;
+    /// 16 sums of products on their way to i32.
+    type Sums: Copy;
+    /// 64 u8 of any size, made ready for [`Self::dot_wide`].
+    type Wide: Copy;
+
+    /// What [`Self::dot_wide`] subtracts from each weight.
+    const WIDE_ZERO: i32;
 
     /// Columns whose accumulators fit the registers.
     const COLUMNS: usize;
@@ -96,11 +103,20 @@ pub(super) trait Simd {
     unsafe fn or(a: Self::Bytes, b: Self::Bytes) -> Self::Bytes;
     /// Sets bit 4 of each byte whose bit (byte 0 first) is set in the eight bytes at `bits`.
     unsafe fn set_bit_4(a: Self::Bytes, bits: *const u8) -> Self::Bytes;
-    /// acc + Σ w·a over the four bytes of each lane. Weights are at most 127; `activations` points at four bytes with a
-    /// sign, the same for each lane.
-    unsafe fn dot(acc: Self::Ints, weights: Self::Bytes, activations: *const i8) -> Self::Ints;
-    /// The same for weights of any size.
-    unsafe fn dot_wide(acc: Self::Ints, weights: Self::Bytes, activations: *const i8) -> Self::Ints;
+    /// Sums that begin with the same integer in every lane.
+    unsafe fn sums(start: i32) -> Self::Sums;
+    /// acc + Σ w·a over the four bytes of each lane. `activations` points at four bytes within ±127, the same for each
+    /// lane. Weights of b bits, 6 at most, may be met 2^(7 − b) times before sums are widened.
+    unsafe fn dot(acc: Self::Sums, weights: Self::Bytes, activations: *const i8) -> Self::Sums;
+    /// The same sums, with room for as many products again. Where no instruction adds up four products, those of small
+    /// weights stay in 16 bits until here: to widen each would take more instructions than to multiply.
+    unsafe fn widen(acc: Self::Sums) -> Self::Sums;
+    /// What the sums have come to.
+    unsafe fn total(acc: Self::Sums) -> Self::Ints;
+    /// Makes weights of any size ready, once for all activations that they meet.
+    unsafe fn wide(weights: Self::Bytes) -> Self::Wide;
+    /// acc + Σ (w − [`Self::WIDE_ZERO`])·a, as in [`Self::dot`].
+    unsafe fn dot_wide(acc: Self::Ints, weights: Self::Wide, activations: *const i8) -> Self::Ints;
 
     /// Asks for the 64 bytes at `from`, which need not exist.
     unsafe fn prefetch(from: *const u8);

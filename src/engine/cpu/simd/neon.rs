@@ -57,6 +57,9 @@ impl Simd for Neon {
     type Floats = Floats;
     type Ints = Ints;
     type Bytes = Bytes;
+    type Sums = Ints;
+    type Wide = Bytes;
+    const WIDE_ZERO: i32 = 0;
     const COLUMNS: usize = 4;
 
     #[inline(always)]
@@ -241,11 +244,27 @@ impl Simd for Neon {
         }
     }
     #[inline(always)]
+    unsafe fn sums(start: i32) -> Ints {
+        unsafe { Self::splat_int(start) }
+    }
+    #[inline(always)]
     unsafe fn dot(acc: Ints, weights: Bytes, activations: *const i8) -> Ints {
         unsafe {
             let activations = vreinterpretq_s8_s32(vdupq_n_s32(activations.cast::<i32>().read_unaligned()));
             std::array::from_fn(|i| dot_quads(acc[i], vreinterpretq_s8_u8(weights[i]), activations))
         }
+    }
+    #[inline(always)]
+    unsafe fn widen(acc: Ints) -> Ints {
+        acc
+    }
+    #[inline(always)]
+    unsafe fn total(acc: Ints) -> Ints {
+        acc
+    }
+    #[inline(always)]
+    unsafe fn wide(weights: Bytes) -> Bytes {
+        weights
     }
     #[inline(always)]
     unsafe fn dot_wide(acc: Ints, weights: Bytes, activations: *const i8) -> Ints {

@@ -37,6 +37,9 @@ impl Simd for Scalar {
     type Floats = Floats;
     type Ints = Ints;
     type Bytes = Bytes;
+    type Sums = Ints;
+    type Wide = Bytes;
+    const WIDE_ZERO: i32 = 0;
     const COLUMNS: usize = 4;
 
     #[inline(always)]
@@ -173,12 +176,28 @@ impl Simd for Scalar {
         std::array::from_fn(|byte| a[byte] | (bits[byte / 8] >> (byte % 8) & 1) << 4)
     }
     #[inline(always)]
+    unsafe fn sums(start: i32) -> Ints {
+        [start; LANES]
+    }
+    #[inline(always)]
     unsafe fn dot(acc: Ints, weights: Bytes, activations: *const i8) -> Ints {
         let activations = unsafe { quad(activations) };
         std::array::from_fn(|lane| {
             let products = (0..4).map(|i| i32::from(weights[4 * lane + i]) * i32::from(activations[i]));
             acc[lane] + products.sum::<i32>()
         })
+    }
+    #[inline(always)]
+    unsafe fn widen(acc: Ints) -> Ints {
+        acc
+    }
+    #[inline(always)]
+    unsafe fn total(acc: Ints) -> Ints {
+        acc
+    }
+    #[inline(always)]
+    unsafe fn wide(weights: Bytes) -> Bytes {
+        weights
     }
     #[inline(always)]
     unsafe fn dot_wide(acc: Ints, weights: Bytes, activations: *const i8) -> Ints {

@@ -62,6 +62,66 @@ fn every_backend_computes_the_bits_of_the_reference() {
     }
 }
 
+/// Products of bytes: of weights of `bits` bits as often as sums have room for them, widened and met once more, and of
+/// the weights as they are.
+struct Products<'a> {
+    weights: &'a [u8; 4 * LANES],
+    bits: u32,
+    activations: [i8; 4],
+}
+
+impl Op for Products<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) -> Vec<f32> {
+        let from = self.activations.as_ptr();
+        let small = self.weights.map(|weight| weight >> (8 - self.bits));
+        let sum: i32 = self.activations.iter().map(|&a| i32::from(a)).sum();
+        let mut lanes = [[0.0; LANES]; 2];
+        // SAFETY: the arrays hold a vector, and four bytes.
+        unsafe {
+            let mut acc = S::sums(-1000);
+            for _ in 0..2 {
+                for _ in 0..1 << (7 - self.bits) {
+                    acc = S::dot(acc, S::load_bytes(small.as_ptr()), from);
+                }
+                acc = S::widen(acc);
+            }
+            S::store(lanes[0].as_mut_ptr(), S::to_floats(S::total(acc)));
+            let weights = S::wide(S::load_bytes(self.weights.as_ptr()));
+            let acc = S::dot_wide(S::splat_int(1000 + S::WIDE_ZERO * sum), weights, from);
+            S::store(lanes[1].as_mut_ptr(), S::to_floats(acc));
+        }
+        lanes.concat()
+    }
+}
+
+#[test]
+fn products_of_extreme_bytes_are_exact() {
+    let extremes = [0u8, 255, 128, 127, 1, 129];
+    let signs = [[127i8; 4], [-127; 4], [127, 127, -127, -127], [127, -127, 0, 1]];
+    for bits in [4, 5, 6] {
+        for first in extremes {
+            for activations in signs {
+                // Lanes of one byte alone, then lanes of several.
+                let weights = std::array::from_fn(|at| if at < 32 { first } else { extremes[at % 6] });
+                let exact = |lane: usize, shift: u32| -> i32 {
+                    let weights = weights[4 * lane..4 * lane + 4].iter().map(|&w: &u8| i32::from(w >> shift));
+                    weights.zip(activations).map(|(w, a)| w * i32::from(a)).sum()
+                };
+                let small = (0..LANES).map(|lane| (exact(lane, 8 - bits) * (2 << (7 - bits)) - 1000) as f32);
+                let wide = (0..LANES).map(|lane| (exact(lane, 0) + 1000) as f32);
+                let expected: Vec<f32> = small.chain(wide).collect();
+                for &backend in Backend::ALL.iter().filter(|backend| backend.is_available()) {
+                    let products = Products { weights: &weights, bits, activations };
+                    assert_eq!(backend.run(products), expected, "{weights:?}, {activations:?} on {backend}");
+                }
+            }
+        }
+    }
+}
+
 struct Exp(f32);
 
 impl Op for Exp {
