@@ -12,12 +12,6 @@ use crate::record::{AdapterRecord, CheckpointId, Mode, Origin, Setting};
 use crate::store::Store;
 use crate::ui::Ui;
 
-/// Digits of a hash that tell two models apart.
-const SHOWN_DIGITS: usize = 12;
-
-/// Names that training moves, each draft's on its own: another draft's says nothing of this one.
-const NAMES_OF_EACH_DRAFT: [&str; 3] = ["best", "final", "latest"];
-
 /// An adapter that fits the draft.
 pub(super) struct FittedAdapter {
     pub(super) origin: AdapterOrigin,
@@ -128,7 +122,7 @@ pub(super) fn named_in_settings(settings: &[Setting]) -> Option<&str> {
 /// # Errors
 /// If it is not there, or does not fit the draft.
 pub(super) fn find_named(name: &str, fitting: Fitting<'_>) -> anyhow::Result<FittedAdapter> {
-    lookup(name, fitting)?.ok_or_else(|| missing(name, "speclora train makes one"))
+    lookup(name, fitting)?.ok_or_else(|| missing(name, "speclora adapters list"))
 }
 
 /// Finds the adapter that `best` names of this draft.
@@ -145,9 +139,6 @@ pub(super) fn find_best(fitting: Fitting<'_>) -> anyhow::Result<Option<FittedAda
 
 /// Says that there is no adapter of a name, and what to do.
 fn missing(name: &str, mend: &str) -> anyhow::Error {
-    if NAMES_OF_EACH_DRAFT.contains(&name) {
-        return anyhow!("{name} names no adapter of this draft (speclora adapters list; {mend})");
-    }
     match Path::new(name).parent().filter(|_| Path::new(name).is_file()) {
         Some(folder) => anyhow!("adapter {name} is a file (give its folder, {})", folder.display()),
         None => anyhow!("no adapter {name} (it is no alias, no checkpoint id and no PEFT folder; {mend})"),
@@ -174,16 +165,7 @@ pub(super) fn select_checkpoint(
     draft: Option<&Identified>,
 ) -> anyhow::Result<CheckpointId> {
     let id = stored(name, store, draft)?.ok_or_else(|| {
-        let is_of_each_draft = draft.is_some() && NAMES_OF_EACH_DRAFT.contains(&name);
-        match is_of_each_draft {
-            true => anyhow!("{name} names no adapter of this draft (speclora adapters list)"),
-            false if Path::new(name).is_dir() => {
-                anyhow!("{name} is a folder (speclora adapters import {name} stores its adapter)")
-            }
-            false => {
-                anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)")
-            }
-        }
+        anyhow!("no adapter {name} (it is no alias and no checkpoint id; speclora adapters list)")
     })?;
     Ok(store.checkpoint(id)?.id)
 }
@@ -193,7 +175,6 @@ fn stored(name: &str, store: &Store, draft: Option<&Identified>) -> anyhow::Resu
     let own = draft.map(|draft| store.alias(name, Some(&draft.info.sha256))).transpose()?.flatten();
     let named = match own {
         Some(id) => Some(id),
-        None if draft.is_some() && NAMES_OF_EACH_DRAFT.contains(&name) => None,
         None => store.alias(name, None)?,
     };
     Ok(named.or_else(|| name.parse().ok().map(CheckpointId)))
@@ -237,9 +218,7 @@ pub(super) fn for_another_draft(
     let name = checkpoint.draft_model_name.unwrap_or_else(|| "a model without a name".to_owned());
     let path = draft.files.path().display();
     Ok(Some(format!(
-        "adapter {id} is for another draft: {name} (SHA-256 {}…), not {path} (SHA-256 {}…)",
-        &expected[..SHOWN_DIGITS],
-        &found[..SHOWN_DIGITS],
+        "adapter {id} is for another draft: {name} (SHA-256 {expected}), not {path} (SHA-256 {found})"
     )))
 }
 

@@ -216,7 +216,7 @@ fn without_an_adapter_the_default_goes_on_and_a_named_one_fails() {
     assert!(outcome.stderr.contains("note: no adapter has been trained yet"), "{}", outcome.stderr);
     let named = workspace.run(&bench_arguments(&target, &draft, &["--adapter", "best"]));
     assert_eq!(named.code, Some(1));
-    assert!(named.stderr.contains("best names no adapter of this draft"), "{}", named.stderr);
+    assert!(named.stderr.contains("no adapter best (it is no alias"), "{}", named.stderr);
     let mode_named = workspace.run(&bench_arguments(&target, &draft, &["--modes", "spec_lora"]));
     assert_eq!(mode_named.code, Some(1));
     assert!(mode_named.stderr.contains("no adapter best has been trained"), "{}", mode_named.stderr);

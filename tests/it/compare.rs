@@ -215,8 +215,8 @@ fn seed_sample_is_reproduced_from_rows_inserted_by_hand() {
         assert!(compared.contains(part), "\"{part}\" is not in {compared}");
     }
     assert!(compared.contains("Leakage: adapter 1 of run 1 was not trained here"), "{compared}");
-    let exported = workspace.json(&["export", "1"]);
-    let lora = &exported["summary"]["spec_lora"];
+    let shown = workspace.json(&["runs", "show", "1"]);
+    let lora = &shown["paired"]["spec_lora"];
     assert!((number(&lora["paired_speedup"]) - 717.0 / 451.0).abs() < 1e-9);
     assert!((number(&lora["acceptance_rate_gain_low"]) - 0.139).abs() < 1e-9);
 }

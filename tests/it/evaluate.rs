@@ -23,9 +23,12 @@ fn answers_and_judgements_are_stored_and_nothing_to_train_on() {
     let [first, second] = adapters();
     let more = ["-a", &first, "-a", &second, "-a", &first, "--name", "tiny", "--tag", "a=b"];
     let shown = workspace.succeed(&evaluate_arguments(&target, &target, &more));
-    for part in
-        ["plain draft", "adapter 1 over the plain draft: acceptance -", "adapter 2", "fewer than 6 prompts"]
-    {
+    for part in [
+        "plain draft",
+        "adapter 1 over the plain draft: pooled acceptance -",
+        "adapter 2",
+        "fewer than 6 prompts",
+    ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     let run: String = workspace.value("SELECT name || ' ' || kind || ' ' || status FROM runs");
@@ -155,7 +158,10 @@ fn an_interrupted_evaluation_keeps_what_it_has() {
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("of 5000 answers, and what was judged until then"), "{stderr}");
+    assert!(
+        stderr.contains("of 5000 answers, and its figures are of what was judged until then"),
+        "{stderr}"
+    );
     let status: String = workspace.value("SELECT status FROM runs");
     assert_eq!(status, "interrupted");
 }

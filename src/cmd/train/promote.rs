@@ -40,14 +40,12 @@ pub(super) fn name_checkpoints(store: &mut Store, held: &Held, context: &Context
         context.ui.note(format!("best stays checkpoint {id}: this run came to the same adapter"));
         return Ok(());
     }
-    let rivals = rivals(store, held, context)?;
-    let verdicts: Vec<(Rival, Verdict)> =
-        rivals.into_iter().map(|(rival, before)| (rival, verdict(&before, &candidate.evaluations))).collect();
-    let is_best = verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Better(_)));
-    if is_best {
+    let (rival, before) = rival(store, held, context)?;
+    let verdict = verdict(&before, &candidate.evaluations);
+    if let Verdict::Better(_) = verdict {
         store.set_alias("best", candidate.id)?;
     }
-    say(&candidate, &verdicts, context);
+    say(&candidate, rival, &verdict, context);
     Ok(())
 }
 
@@ -95,27 +93,22 @@ impl fmt::Display for Rival {
     }
 }
 
-/// The present best, if there is one, and the plain draft: a name that was given by hand may stand for an adapter that is
-/// worse than none.
-fn rivals(
+/// The present best of this draft, or else the plain draft, each with what is judged of it.
+fn rival(
     store: &mut Store,
     held: &Held,
     context: &Context,
-) -> anyhow::Result<Vec<(Rival, Vec<OutputEvaluation>)>> {
-    let mut rivals = Vec::new();
-    if let Some((id, adapter)) = present_best(store, held)? {
-        rivals.push((Rival::PresentBest(id), judged(store, held, Some(&adapter), context)?));
+) -> anyhow::Result<(Rival, Vec<OutputEvaluation>)> {
+    match present_best(store, held)? {
+        Some((id, adapter)) => Ok((Rival::PresentBest(id), judged(store, held, Some(&adapter), context)?)),
+        None => Ok((Rival::PlainDraft, judged(store, held, None, context)?)),
     }
-    rivals.push((Rival::PlainDraft, judged(store, held, None, context)?));
-    Ok(rivals)
 }
 
-/// Says what became of `best`: the gain over the first rival where there is no obstacle, else over the one in the way.
-fn say(candidate: &Candidate, verdicts: &[(Rival, Verdict)], context: &Context) {
+/// Says what became of `best`.
+fn say(candidate: &Candidate, rival: Rival, verdict: &Verdict, context: &Context) {
     let Candidate { id, step, evaluations } = candidate;
-    let is_best_named = verdicts.iter().any(|(rival, _)| *rival != Rival::PlainDraft);
-    let stays = if is_best_named { "best stays as it is" } else { "best names no adapter of this draft yet" };
-    let gain = |rival: &Rival, Interval { estimate, low, high }: &Interval| {
+    let gain = |Interval { estimate, low, high }: &Interval| {
         format!(
             "{:+.1} points of expected acceptance over the {rival} on {} held-out examples (95 % interval {:+.1} to {:+.1})",
             100.0 * estimate,
@@ -124,22 +117,20 @@ fn say(candidate: &Candidate, verdicts: &[(Rival, Verdict)], context: &Context) 
             100.0 * high
         )
     };
-    let obstacle = verdicts.iter().find(|(_, verdict)| !matches!(verdict, Verdict::Better(_)));
-    match obstacle.or(verdicts.first()) {
-        Some((rival, Verdict::Better(interval))) => context
-            .ui
-            .status(format!("best is now checkpoint {id} (step {step}): {}", gain(rival, interval))),
-        Some((rival, Verdict::NotShown(interval))) => context.ui.note(format!(
-            "{stays}, since checkpoint {id} (step {step}) is not shown to be better: {}",
-            gain(rival, interval)
+    match verdict {
+        Verdict::Better(interval) => {
+            context.ui.status(format!("best is now checkpoint {id} (step {step}): {}", gain(interval)));
+        }
+        Verdict::NotShown(interval) => context.ui.note(format!(
+            "best stays as it is, since checkpoint {id} (step {step}) is not shown to be better: {}",
+            gain(interval)
         )),
-        Some((_, Verdict::TooFew)) => context.ui.note(format!(
-            "{stays}: {} held-out examples are too few to tell, {} are needed (speclora adapters alias best {id} \
+        Verdict::TooFew => context.ui.note(format!(
+            "best stays as it is: {} held-out examples are too few to tell, {} are needed (speclora adapters alias best {id} \
              decides it by hand)",
             evaluations.len(),
             stats::MIN_OBSERVATIONS
         )),
-        None => {}
     }
 }
 
