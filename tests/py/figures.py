@@ -235,9 +235,10 @@ class Figures(Tables):
         for checkpoint in sorted(groups, key=lambda id: -1 if id is None else id):
             source = self.checkpoints[checkpoint]["source"] if checkpoint else None
             names = {"checkpoint_id": checkpoint, "aliases": self.aliases_of(checkpoint), "source": source}
-            drafts.append(
-                {"run_id": run, **names, "num_prompts": len(groups[checkpoint]), **self.judged(groups[checkpoint])}
-            )
+            prompts = groups[checkpoint]
+            rates = [row["num_accepted"] / row["num_drafted"] for row in prompts if row["num_drafted"]]
+            names["avg_acceptance_rate"] = math.fsum(rates) / len(rates) if rates else None
+            drafts.append({"run_id": run, **names, "num_prompts": len(prompts), **self.judged(prompts)})
         return drafts
 
     def lineage(self, checkpoint):
