@@ -39,10 +39,11 @@ MEANS = f"SELECT run_id, mode, avg(tokens_per_second) FROM ({VALUES}) GROUP BY r
 
 
 def some_runs(database, count):
-    """The newest benches that ended well, with every mode and over the same prompts."""
+    """The newest benches that ended well, with every mode, greedy and over the same prompts: any two can be compared."""
     sql = """SELECT r.id FROM runs AS r
         WHERE r.kind = 'bench' AND r.status = 'completed' AND r.deleted_at_ms IS NULL
             AND (SELECT count(*) FROM mode_summaries AS m WHERE m.run_id = r.id) = 4
+            AND (SELECT number FROM run_settings AS s WHERE s.run_id = r.id AND s.key = 'temperature') = 0
             AND r.prompt_set_id = (SELECT prompt_set_id FROM runs WHERE kind = 'bench' ORDER BY id DESC LIMIT 1)
         ORDER BY r.id DESC LIMIT ?"""
     with sqlite3.connect(database) as connection:

@@ -28,9 +28,11 @@ SELECT
     target_only.avg_tokens_per_second AS target_tokens_per_second,
     spec_base.avg_tokens_per_second / target_only.avg_tokens_per_second AS spec_base_speedup,
     spec_lora.avg_tokens_per_second / target_only.avg_tokens_per_second AS spec_lora_speedup,
-    (SELECT max(ts.step) FROM train_steps AS ts WHERE ts.run_id = r.id) AS num_steps,
-    (SELECT ts.loss FROM train_steps AS ts WHERE ts.run_id = r.id ORDER BY ts.step DESC LIMIT 1) AS train_loss,
-    coalesce(
+    CASE r.kind WHEN 'train' THEN (SELECT max(ts.step) FROM train_steps AS ts WHERE ts.run_id = r.id) END AS num_steps,
+    CASE r.kind
+        WHEN 'train' THEN (SELECT ts.loss FROM train_steps AS ts WHERE ts.run_id = r.id ORDER BY ts.step DESC LIMIT 1)
+    END AS train_loss,
+    CASE r.kind WHEN 'train' THEN coalesce(
         (SELECT max(es.expected_acceptance) FROM train_evaluation_summaries AS es WHERE es.run_id = r.id AND es.step > 0),
         (
             SELECT max(v.expected_acceptance)
@@ -41,7 +43,7 @@ SELECT
                 GROUP BY ee.step
             ) AS v
         )
-    ) AS best_expected_acceptance,
+    ) END AS best_expected_acceptance,
     strftime('%Y-%m-%dT%H:%M:%SZ', r.deleted_at_ms / 1000, 'unixepoch') AS deleted_at,
     r.uid
 FROM runs AS r

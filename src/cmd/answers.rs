@@ -1,16 +1,18 @@
 //! From rows that are still coming to standard output.
 
+use std::io::{self, BufWriter, Write as _};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
 use super::present::HASH_DIGITS;
-use crate::report::{Cell, Format, RowStream, Style};
+use crate::record::AnswerColumn;
+use crate::report::{Cell, Format, OutputFormat, RowWriter, Style};
 use crate::store::{Hex, Receiver, Value};
-use crate::ui::OutputError;
+use crate::ui::{DataWriter, OutputError};
 
-/// Text that is written together.
+/// Bytes that are written together.
 const WRITTEN_AT_ONCE: usize = 32 << 10;
-/// How long text waits for more.
+/// How long they wait for more.
 const WAIT: Duration = Duration::from_millis(100);
 /// Digits of numbers that people see; programs get them all.
 const SIGNIFICANT_DIGITS: usize = 6;
@@ -23,35 +25,36 @@ const TEXT_CHARACTERS: usize = 80;
 pub(super) struct Printer<'a> {
     context: &'a Context,
     format: Format,
-    answer: Option<RowStream>,
+    answer: Option<RowWriter<BufWriter<DataWriter<'a>>>>,
     num_rows: u64,
     is_first: bool,
-    text: String,
+    /// When rows were last handed on.
     written: Option<Instant>,
-    /// Whether the rest is taken and thrown away once the reader has gone.
-    outlives_reader: bool,
+    reader: Reader,
+}
+
+/// Who reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// Somebody without whom the work has no sense.
+    Needed,
+    /// Somebody who may go.
+    Optional,
+    /// Nobody any more.
+    Gone,
 }
 
 impl<'a> Printer<'a> {
     /// Ends with an error as soon as the reader has gone.
     pub(super) fn new(context: &'a Context) -> Self {
         let format = context.format();
-        let text = String::new();
-        Self {
-            context,
-            format,
-            answer: None,
-            num_rows: 0,
-            is_first: true,
-            text,
-            written: None,
-            outlives_reader: false,
-        }
+        let reader = Reader::Needed;
+        Self { context, format, answer: None, num_rows: 0, is_first: true, written: None, reader }
     }
 
     /// Goes on without a reader: what is being changed does not depend on who looks on.
     pub(super) fn outliving_its_reader(self) -> Self {
-        Self { outlives_reader: true, ..self }
+        Self { reader: Reader::Optional, ..self }
     }
 
     /// How many rows there were in all answers.
@@ -59,52 +62,66 @@ impl<'a> Printer<'a> {
         self.num_rows
     }
 
-    fn write(&mut self) -> anyhow::Result<()> {
-        let text = std::mem::take(&mut self.text);
-        self.written = Some(Instant::now());
-        if text.is_empty() {
-            return Ok(());
-        }
-        match self.context.ui.data(&text) {
-            Err(OutputError::Closed) if self.outlives_reader => Ok(()),
-            written => Ok(written?),
+    /// What came of writing: a reader who may go is let go.
+    fn outcome<T>(&mut self, written: io::Result<T>) -> anyhow::Result<Option<T>> {
+        match written.map_err(OutputError::from) {
+            Ok(written) => Ok(Some(written)),
+            Err(OutputError::Closed) if self.reader != Reader::Needed => {
+                self.reader = Reader::Gone;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// The first text is written at once; later, little waits for more.
-    fn write_if_due(&mut self) -> anyhow::Result<()> {
-        let is_due = self.written.is_none_or(|written| written.elapsed() >= WAIT);
-        if is_due || self.text.len() >= WRITTEN_AT_ONCE { self.write() } else { Ok(()) }
+    fn writer(&self, columns: &[AnswerColumn]) -> io::Result<RowWriter<BufWriter<DataWriter<'a>>>> {
+        let mut out = BufWriter::with_capacity(WRITTEN_AT_ONCE, self.context.ui.data_writer());
+        if !self.is_first && matches!(self.format, Format::Table | Format::Md | Format::Csv) {
+            out.write_all(b"\n")?;
+        }
+        RowWriter::new(out, OutputFormat::Text(self.format), columns)
+    }
+
+    /// The first row is written at once; later, little waits for more.
+    fn write(&mut self, cells: &[Cell]) -> io::Result<()> {
+        let Some(answer) = &mut self.answer else { return Ok(()) };
+        answer.push(cells)?;
+        if self.written.is_none_or(|written| written.elapsed() >= WAIT) {
+            answer.flush()?;
+            self.written = Some(Instant::now());
+        }
+        Ok(())
     }
 }
 
 impl Receiver for Printer<'_> {
     type Error = anyhow::Error;
 
-    fn begin(&mut self, columns: Vec<String>) -> anyhow::Result<()> {
-        if !self.is_first && matches!(self.format, Format::Table | Format::Md | Format::Csv) {
-            self.text.push('\n');
-        }
+    fn begin(&mut self, columns: &[AnswerColumn]) -> anyhow::Result<()> {
+        let writer = self.writer(columns);
+        self.answer = self.outcome(writer)?;
         self.is_first = false;
-        self.answer = Some(RowStream::new(self.format, columns));
         Ok(())
     }
 
     fn row(&mut self, values: Vec<Value>) -> anyhow::Result<()> {
         self.num_rows += 1;
+        if self.reader == Reader::Gone {
+            return Ok(());
+        }
         let is_cut = self.format == Format::Table && values.len() > 1;
         let cells = values.into_iter().map(|value| match cell(value, self.format) {
             Cell::Text(text) if is_cut => Cell::Text(cut(text)),
             cell => cell,
         });
-        let cells = cells.collect();
-        self.text += &self.answer.as_mut().expect("an answer has begun").push(cells);
-        self.write_if_due()
+        let written = self.write(&cells.collect::<Vec<_>>());
+        self.outcome(written).map(drop)
     }
 
     fn end(&mut self) -> anyhow::Result<()> {
-        self.text += &self.answer.take().expect("an answer has begun").finish();
-        self.write()
+        let written = self.answer.take().map_or(Ok(()), RowWriter::finish);
+        self.written = Some(Instant::now());
+        self.outcome(written).map(drop)
     }
 }
 

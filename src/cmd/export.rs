@@ -11,9 +11,10 @@ use clap::{Args, ValueEnum};
 use super::UsageError;
 use super::context::Context;
 use super::output;
+use super::selectors::selectors;
 use crate::config::Overrides;
 use crate::record::RunId;
-use crate::report::{Format, OutputFormat, RowFormat};
+use crate::report::{Format, OutputFormat};
 use crate::store::{Rows, Store, Value};
 
 /// Arguments of `speclora export`.
@@ -97,7 +98,7 @@ impl What {
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
     let format = format(context.global.asked_format(), &args.output)?;
-    if format == RowFormat::Parquet && output::is_stdout(&args.output) && context.ui.is_on_terminal() {
+    if format == OutputFormat::Parquet && output::is_stdout(&args.output) && context.ui.is_on_terminal() {
         let problem = "parquet is no text for a terminal (name a file with --output, or pipe it on)";
         return Err(UsageError(problem.to_owned()).into());
     }
@@ -134,33 +135,18 @@ struct Wanted<'a> {
 #[derive(Clone, Copy)]
 struct Place<'a> {
     path: &'a Path,
-    format: RowFormat,
+    format: OutputFormat,
 }
 
 impl ExportArgs {
-    fn place(&self, format: RowFormat) -> Place<'_> {
+    fn place(&self, format: OutputFormat) -> Place<'_> {
         Place { path: &self.output, format }
     }
 }
 
 /// The runs that words like `run 12 run 15` or `12 15` name, in their order.
 fn named_runs(store: &Store, words: &[String]) -> anyhow::Result<Vec<RunId>> {
-    selectors(words)?.into_iter().map(|selector| Ok(store.resolve_run(selector)?)).collect()
-}
-
-/// The selectors among words, before each of which `run` may stand.
-fn selectors(words: &[String]) -> Result<Vec<&str>, UsageError> {
-    let mut selectors = Vec::new();
-    let mut words_left = words.iter();
-    while let Some(word) = words_left.next() {
-        selectors.push(match word.as_str() {
-            "run" if words.len() > 1 => words_left.next().ok_or_else(|| {
-                UsageError(format!("name a run after the last \"run\", got \"{}\"", words.join(" ")))
-            })?,
-            selector => selector,
-        });
-    }
-    Ok(selectors)
+    selectors(words).into_iter().map(|selector| Ok(store.resolve_run(selector)?)).collect()
 }
 
 /// The files of the models that runs used, each once.
@@ -178,7 +164,7 @@ fn model_paths(store: &Store, runs: &[RunId]) -> anyhow::Result<BTreeSet<String>
 }
 
 /// The format that was asked for, else that of the file's extension, else JSON.
-fn format(asked: Option<OutputFormat>, output: &Path) -> Result<RowFormat, UsageError> {
+fn format(asked: Option<OutputFormat>, output: &Path) -> Result<OutputFormat, UsageError> {
     let promised = output::format_of(output);
     if let (Some(asked), Some(promised)) = (asked, promised)
         && asked != promised
@@ -189,14 +175,11 @@ fn format(asked: Option<OutputFormat>, output: &Path) -> Result<RowFormat, Usage
             output.display()
         )));
     }
-    match asked.or(promised) {
-        None | Some(OutputFormat::Text(Format::Json)) => Ok(RowFormat::Json),
-        Some(OutputFormat::Text(Format::Jsonl)) => Ok(RowFormat::Jsonl),
-        Some(OutputFormat::Text(Format::Csv)) => Ok(RowFormat::Csv),
-        Some(OutputFormat::Parquet) => Ok(RowFormat::Parquet),
-        Some(OutputFormat::Text(Format::Table | Format::Md)) => Err(UsageError(
+    match asked.or(promised).unwrap_or(OutputFormat::Text(Format::Json)) {
+        OutputFormat::Text(Format::Table | Format::Md) => Err(UsageError(
             "export writes json, jsonl, csv or parquet (speclora runs show prints tables)".to_owned(),
         )),
+        format => Ok(format),
     }
 }
 
@@ -206,42 +189,33 @@ mod tests {
 
     #[test]
     fn format_follows_the_flag_or_the_extension_and_never_against_each_other() {
-        let check = |asked, output: &str, expected: Result<RowFormat, &str>| {
+        let check = |asked, output: &str, expected: Result<OutputFormat, &str>| {
             let found = format(asked, Path::new(output)).map_err(|error| error.0);
             match expected {
                 Ok(expected) => assert_eq!(found, Ok(expected), "{output}"),
                 Err(part) => assert!(found.unwrap_err().contains(part), "{output}"),
             }
         };
-        let text = |format| Some(OutputFormat::Text(format));
-        check(None, "-", Ok(RowFormat::Json));
-        check(None, "x.txt", Ok(RowFormat::Json));
-        check(None, "x.CSV", Ok(RowFormat::Csv));
-        check(None, "x.jsonl", Ok(RowFormat::Jsonl));
-        check(None, "x.parquet", Ok(RowFormat::Parquet));
-        check(text(Format::Csv), "-", Ok(RowFormat::Csv));
-        check(text(Format::Csv), "x.csv", Ok(RowFormat::Csv));
-        check(Some(OutputFormat::Parquet), "-", Ok(RowFormat::Parquet));
-        check(text(Format::Json), "x.csv", Err("--format json does not fit the file x.csv"));
+        check(None, "-", Ok(OutputFormat::Text(Format::Json)));
+        check(None, "x.txt", Ok(OutputFormat::Text(Format::Json)));
+        check(None, "x.CSV", Ok(OutputFormat::Text(Format::Csv)));
+        check(None, "x.jsonl", Ok(OutputFormat::Text(Format::Jsonl)));
+        check(None, "x.parquet", Ok(OutputFormat::Parquet));
+        check(Some(OutputFormat::Text(Format::Csv)), "-", Ok(OutputFormat::Text(Format::Csv)));
+        check(Some(OutputFormat::Text(Format::Csv)), "x.csv", Ok(OutputFormat::Text(Format::Csv)));
+        check(Some(OutputFormat::Parquet), "-", Ok(OutputFormat::Parquet));
+        check(
+            Some(OutputFormat::Text(Format::Json)),
+            "x.csv",
+            Err("--format json does not fit the file x.csv"),
+        );
         check(Some(OutputFormat::Parquet), "x.csv", Err("--format parquet does not fit the file x.csv"));
-        check(text(Format::Csv), "x.parquet", Err("--format csv does not fit the file x.parquet"));
-        check(text(Format::Table), "-", Err("json, jsonl, csv or parquet"));
-        check(text(Format::Md), "x.txt", Err("json, jsonl, csv or parquet"));
-    }
-
-    #[test]
-    fn runs_are_named_one_after_the_other() {
-        let check = |words: &str, expected: &[&str]| {
-            let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
-            assert_eq!(selectors(&words).map_err(|error| error.0).unwrap(), expected);
-        };
-        check("12", &["12"]);
-        check("run 12", &["12"]);
-        check("12 @latest", &["12", "@latest"]);
-        check("run 12 run 15", &["12", "15"]);
-        check("run 12 15", &["12", "15"]);
-        check("run", &["run"]);
-        check("run run", &["run"]);
-        assert!(selectors(&["12".to_owned(), "run".to_owned()]).is_err());
+        check(
+            Some(OutputFormat::Text(Format::Csv)),
+            "x.parquet",
+            Err("--format csv does not fit the file x.parquet"),
+        );
+        check(Some(OutputFormat::Text(Format::Table)), "-", Err("json, jsonl, csv or parquet"));
+        check(Some(OutputFormat::Text(Format::Md)), "x.txt", Err("json, jsonl, csv or parquet"));
     }
 }

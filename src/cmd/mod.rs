@@ -25,6 +25,7 @@ mod parameters;
 mod present;
 pub mod query;
 pub mod runs;
+mod selectors;
 pub mod sql;
 pub mod stats;
 pub mod train;

@@ -10,7 +10,6 @@ mod moment;
 mod note;
 mod rename;
 mod restore;
-mod select;
 mod show;
 mod tag;
 

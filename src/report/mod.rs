@@ -20,9 +20,8 @@ pub use self::export::{BenchExport, Metadata, ModeFigures, PromptFigures, SCHEMA
 pub use self::grid::{Cell, Column, Grid, Style};
 pub use self::labelled::labelled_lines;
 pub use self::render::Format;
-pub use self::rows::{OutputFormat, RowFormat, RowWriter};
+pub use self::rows::{OutputFormat, RowWriter};
 pub use self::size::shown_bytes;
-pub use self::stream::RowStream;
 pub use self::summary::{
     ModeSummary, PairedSummary, comparison_lines, details_grid, paired_lines, summary_grid,
 };

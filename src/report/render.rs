@@ -61,7 +61,12 @@ impl Grid {
         for cells in &self.rows {
             table.add_row(row(cells.iter().map(Cell::shown).collect()));
         }
-        table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        let padded = table.to_string();
+        let mut text = String::with_capacity(padded.len());
+        for line in padded.lines() {
+            text.extend([line.trim_end(), "\n"]);
+        }
+        text
     }
 
     fn json(&self) -> String {
@@ -77,8 +82,14 @@ impl Grid {
     }
 
     fn csv(&self) -> String {
-        let head = csv_record(self.columns.iter().map(|column| column.key.clone()));
-        self.rows.iter().fold(head, |text, row| text + &csv_record(row.iter().map(Cell::to_field)))
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let head = self.columns.iter().map(|column| column.key.clone()).collect();
+        let rows = self.rows.iter().map(|row| row.iter().map(Cell::to_field).collect());
+        for record in std::iter::once::<Vec<String>>(head).chain(rows) {
+            writer.write_record(record).expect("memory takes every record");
+        }
+        let bytes = writer.into_inner().expect("memory takes every record");
+        String::from_utf8(bytes).expect("fields are UTF-8")
     }
 
     fn markdown(&self) -> String {
@@ -92,14 +103,6 @@ impl Grid {
         );
         text
     }
-}
-
-/// A line of CSV.
-pub(super) fn csv_record(fields: impl IntoIterator<Item = String>) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(fields.into_iter().collect::<Vec<_>>()).expect("memory takes every record");
-    let bytes = writer.into_inner().expect("memory takes every record");
-    String::from_utf8(bytes).expect("fields are UTF-8")
 }
 
 #[cfg(test)]

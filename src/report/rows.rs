@@ -1,4 +1,4 @@
-//! Rows as programs read them, written one after the other: no more of them is in memory than a writer needs.
+//! Rows in any format, written one after the other: no more of them is in memory than a writer needs.
 
 use std::io::{self, Write};
 
@@ -8,6 +8,7 @@ use clap::builder::PossibleValue;
 use super::Format;
 use super::grid::Cell;
 use super::parquet::ParquetWriter;
+use super::stream::{Look, TableStream};
 use crate::record::AnswerColumn;
 
 /// What data can be written as: text, or what is none.
@@ -51,22 +52,11 @@ impl ValueEnum for OutputFormat {
     }
 }
 
-/// What rows are written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowFormat {
-    /// An array of objects.
-    Json,
-    /// One object a line.
-    Jsonl,
-    /// A header and rows.
-    Csv,
-    /// Apache Parquet: typed columns.
-    Parquet,
-}
-
 /// Writes rows of cells.
 pub enum RowWriter<W: Write + Send> {
-    /// An array of objects, of which so many are written.
+    /// A table, for people.
+    Table(TableStream, W),
+    /// An array of objects.
     Json(Objects<W>),
     /// One object a line.
     Jsonl(Objects<W>),
@@ -89,16 +79,20 @@ impl<W: Write + Send> RowWriter<W> {
     ///
     /// # Errors
     /// If `out` cannot be written.
-    pub fn new(out: W, format: RowFormat, columns: &[AnswerColumn]) -> io::Result<Self> {
+    pub fn new(out: W, format: OutputFormat, columns: &[AnswerColumn]) -> io::Result<Self> {
+        let names = || columns.iter().map(|column| column.name.clone());
+        let table = |look, out| Self::Table(TableStream::new(look, names().collect()), out);
         Ok(match format {
-            RowFormat::Json => Self::Json(Objects::new(out, columns)),
-            RowFormat::Jsonl => Self::Jsonl(Objects::new(out, columns)),
-            RowFormat::Csv => {
+            OutputFormat::Text(Format::Table) => table(Look::Aligned, out),
+            OutputFormat::Text(Format::Md) => table(Look::Markdown, out),
+            OutputFormat::Text(Format::Json) => Self::Json(Objects::new(out, names().collect())),
+            OutputFormat::Text(Format::Jsonl) => Self::Jsonl(Objects::new(out, names().collect())),
+            OutputFormat::Text(Format::Csv) => {
                 let mut writer = csv::Writer::from_writer(out);
-                writer.write_record(columns.iter().map(|column| &column.name)).map_err(to_io)?;
+                writer.write_record(names()).map_err(to_io)?;
                 Self::Csv(Box::new(writer))
             }
-            RowFormat::Parquet => Self::Parquet(Box::new(ParquetWriter::new(out, columns)?)),
+            OutputFormat::Parquet => Self::Parquet(Box::new(ParquetWriter::new(out, columns)?)),
         })
     }
 
@@ -108,6 +102,7 @@ impl<W: Write + Send> RowWriter<W> {
     /// If it cannot be written.
     pub fn push(&mut self, cells: &[Cell]) -> io::Result<()> {
         match self {
+            Self::Table(table, out) => out.write_all(table.push(cells).as_bytes()),
             Self::Json(objects) => {
                 objects.out.write_all(if objects.num_written == 0 { b"[\n  " } else { b",\n  " })?;
                 objects.push(cells, ["{\n    ", ",\n    ", ": ", "\n  }"])
@@ -118,19 +113,35 @@ impl<W: Write + Send> RowWriter<W> {
         }
     }
 
+    /// Hands on what is written by now, as far as the format can.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Table(_, out) => out.flush(),
+            Self::Json(objects) | Self::Jsonl(objects) => objects.out.flush(),
+            Self::Csv(writer) => writer.flush(),
+            Self::Parquet(_) => Ok(()),
+        }
+    }
+
     /// Writes what comes after the last row.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<()> {
         match self {
+            Self::Table(table, mut out) => {
+                out.write_all(table.finish().as_bytes())?;
+                out.flush()
+            }
             Self::Json(mut objects) => {
                 let end = if objects.num_written == 0 { "[]\n" } else { "\n]\n" };
                 objects.out.write_all(end.as_bytes())?;
                 objects.out.flush()
             }
-            Self::Jsonl(mut objects) => objects.out.flush(),
-            Self::Csv(mut writer) => writer.flush(),
+            Self::Jsonl(_) | Self::Csv(_) => self.flush(),
             Self::Parquet(writer) => writer.finish(),
         }
     }
@@ -145,8 +156,8 @@ fn to_io(error: csv::Error) -> io::Error {
 }
 
 impl<W: Write> Objects<W> {
-    fn new(out: W, columns: &[AnswerColumn]) -> Self {
-        let keys = columns.iter().map(|column| serde_json::Value::from(column.name.as_str()).to_string());
+    fn new(out: W, columns: Vec<String>) -> Self {
+        let keys = distinct(columns).into_iter().map(|key| serde_json::Value::from(key).to_string());
         Self { out, keys: keys.collect(), num_written: 0 }
     }
 
@@ -162,6 +173,21 @@ impl<W: Write> Objects<W> {
         self.num_written += 1;
         self.out.write_all(end.as_bytes())
     }
+}
+
+/// Names that are all different, as keys of an object have to be: of several alike, the later ones get a number.
+fn distinct(columns: Vec<String>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(columns.len());
+    for column in &columns {
+        let mut name = column.clone();
+        let mut number = 1;
+        while names.contains(&name) || (number > 1 && columns.contains(&name)) {
+            number += 1;
+            name = format!("{column}_{number}");
+        }
+        names.push(name);
+    }
+    names
 }
 
 #[cfg(test)]
@@ -180,32 +206,59 @@ mod tests {
     fn rows() -> [[Cell; 3]; 2] {
         let rate = |number| Cell::Float(number, Style::Decimals(4));
         [
-            [Cell::Text("a, \"b\"\n".to_owned()), Cell::Integer(-12), rate(1.0 / 3.0)],
+            [Cell::Text("a|, 日本 \"b\"\n".to_owned()), Cell::Integer(-12), rate(1.0 / 3.0)],
             [Cell::Missing, Cell::Missing, rate(0.5)],
         ]
     }
 
-    fn written(format: RowFormat, rows: &[[Cell; 3]]) -> String {
+    fn written(format: Format, columns: &[AnswerColumn], rows: &[impl AsRef<[Cell]>]) -> String {
         let mut out = Vec::new();
-        let mut writer = RowWriter::new(&mut out, format, &columns()).unwrap();
-        rows.iter().for_each(|row| writer.push(row).unwrap());
+        let mut writer = RowWriter::new(&mut out, OutputFormat::Text(format), columns).unwrap();
+        rows.iter().for_each(|row| writer.push(row.as_ref()).unwrap());
         writer.finish().unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn rows_one_by_one_are_the_same_bytes_as_a_grid() {
-        for num_rows in 0..=2 {
-            let mut grid = Grid::new(columns().iter().map(|column| Column::from(column.name.as_str())));
-            rows().into_iter().take(num_rows).for_each(|row| grid.push(row));
-            for (format, of_grid) in [
-                (RowFormat::Json, Format::Json),
-                (RowFormat::Jsonl, Format::Jsonl),
-                (RowFormat::Csv, Format::Csv),
-            ] {
-                assert_eq!(written(format, &rows()[..num_rows]), grid.render(of_grid), "{format:?}");
+        for num_rows in [0, 1, 2, 5, 1000] {
+            for format in [Format::Table, Format::Md, Format::Json, Format::Jsonl, Format::Csv] {
+                let column = |(name, holds): (&str, ColumnType)| match holds {
+                    // Of no rows it is not known that they are numbers.
+                    ColumnType::Text => Column::from(name),
+                    _ if num_rows == 0 => Column::from(name),
+                    _ => Column::number(name, name),
+                };
+                let mut grid = Grid::new(columns().iter().map(|c| column((&c.name, c.holds))));
+                let rows: Vec<_> = rows().into_iter().cycle().take(num_rows).collect();
+                rows.iter().for_each(|row| grid.push(row.clone()));
+                assert_eq!(
+                    written(format, &columns(), &rows),
+                    grid.render(format),
+                    "{format:?} of {num_rows}"
+                );
             }
         }
+    }
+
+    #[test]
+    fn rows_are_handed_on_as_they_come() {
+        for format in [Format::Json, Format::Jsonl, Format::Csv] {
+            let mut out = Vec::new();
+            let mut writer = RowWriter::new(&mut out, OutputFormat::Text(format), &columns()).unwrap();
+            writer.push(&rows()[0]).and_then(|()| writer.flush()).unwrap();
+            std::mem::forget(writer);
+            assert!(String::from_utf8(out).unwrap().contains("-12"), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn columns_of_one_name_are_told_apart_in_objects_alone() {
+        let columns =
+            ["a", "a", "a_2"].map(|name| AnswerColumn { name: name.to_owned(), holds: ColumnType::Integer });
+        let row = [[1, 2, 3].map(Cell::Integer)];
+        assert_eq!(written(Format::Jsonl, &columns, &row), "{\"a\":1,\"a_3\":2,\"a_2\":3}\n");
+        assert_eq!(written(Format::Csv, &columns, &row), "a,a,a_2\n1,2,3\n");
     }
 
     #[test]
@@ -219,7 +272,9 @@ mod tests {
                 Ok(())
             }
         }
-        for format in [RowFormat::Json, RowFormat::Jsonl, RowFormat::Csv, RowFormat::Parquet] {
+        let texts =
+            [Format::Table, Format::Md, Format::Json, Format::Jsonl, Format::Csv].map(OutputFormat::Text);
+        for format in texts.into_iter().chain([OutputFormat::Parquet]) {
             let write = || {
                 let mut writer = RowWriter::new(Closed, format, &columns())?;
                 // CSV is buffered.
@@ -235,8 +290,8 @@ mod tests {
         let tokens = Cell::Tokens(vec![7, 0, 9]);
         let row = [[tokens.clone(), Cell::Tokens(vec![]), tokens]];
         let expected = "{\"na\\\"me\":[7,0,9],\"num_tokens\":[],\"rate\":[7,0,9]}\n";
-        assert_eq!(written(RowFormat::Jsonl, &row), expected);
-        assert_eq!(written(RowFormat::Csv, &row), "\"na\"\"me\",num_tokens,rate\n7 0 9,,7 0 9\n");
-        assert!(written(RowFormat::Json, &row).contains("\"rate\": [7,0,9]\n"));
+        assert_eq!(written(Format::Jsonl, &columns(), &row), expected);
+        assert_eq!(written(Format::Csv, &columns(), &row), "\"na\"\"me\",num_tokens,rate\n7 0 9,,7 0 9\n");
+        assert!(written(Format::Json, &columns(), &row).contains("\"rate\": [7,0,9]\n"));
     }
 }

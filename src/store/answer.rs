@@ -1,21 +1,24 @@
 //! Answers on their way out: rows are handed on as SQLite finds them, so that no answer has to fit into memory.
 
+mod columns;
+
 use rusqlite::Statement;
 use serde::Serialize;
 
 use super::value::Value;
 use super::{Error, Result};
+use crate::record::AnswerColumn;
 
 /// Takes the rows of answers as they come.
 pub trait Receiver {
     /// Why it could not take them.
     type Error: From<Error>;
 
-    /// An answer begins, with columns of these names.
+    /// An answer begins, with these columns.
     ///
     /// # Errors
     /// If the answer cannot be taken.
-    fn begin(&mut self, columns: Vec<String>) -> std::result::Result<(), Self::Error>;
+    fn begin(&mut self, columns: &[AnswerColumn]) -> std::result::Result<(), Self::Error>;
 
     /// One row, with a value a column.
     ///
@@ -51,8 +54,8 @@ impl Rows {
 impl Receiver for Rows {
     type Error = Error;
 
-    fn begin(&mut self, columns: Vec<String>) -> Result<()> {
-        self.columns = columns;
+    fn begin(&mut self, columns: &[AnswerColumn]) -> Result<()> {
+        self.columns = columns.iter().map(|column| column.name.clone()).collect();
         Ok(())
     }
 
@@ -72,13 +75,44 @@ pub(super) fn hand_out<R: Receiver>(
     receiver: &mut R,
     explain: impl Fn(rusqlite::Error) -> Error,
 ) -> std::result::Result<(), R::Error> {
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    let num_columns = columns.len();
-    receiver.begin(columns)?;
+    let num_columns = statement.column_count();
+    receiver.begin(&columns::columns(statement))?;
     let mut answer = statement.raw_query();
     while let Some(row) = answer.next().map_err(&explain)? {
         let values = (0..num_columns).map(|index| Ok(row.get_ref(index)?.into()));
         receiver.row(values.collect::<rusqlite::Result<_>>().map_err(&explain)?)?;
     }
     receiver.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::queries::Query;
+    use super::super::sample;
+    use super::*;
+    use crate::record::ExampleId;
+
+    #[test]
+    fn a_receiver_that_has_enough_ends_the_answer() {
+        struct Full(usize);
+        impl Receiver for Full {
+            type Error = Error;
+            fn begin(&mut self, _: &[AnswerColumn]) -> Result<()> {
+                Ok(())
+            }
+            fn row(&mut self, _: Vec<Value>) -> Result<()> {
+                self.0 += 1;
+                if self.0 == 2 { Err(Error::NoExample(ExampleId(0))) } else { Ok(()) }
+            }
+            fn end(&mut self) -> Result<()> {
+                unreachable!("not all rows were taken")
+            }
+        }
+        let (_folder, mut store) = sample::store();
+        sample::fill(&mut store);
+        let mut full = Full(0);
+        let query = Query::find("generations").unwrap();
+        assert!(store.hand_query(query, &[(":run_id", 1.into())], &mut full).is_err());
+        assert_eq!(full.0, 2);
+    }
 }

@@ -43,7 +43,6 @@ mod sample;
 mod schema_document;
 mod sql;
 mod statistics;
-mod stream;
 mod summaries;
 mod target_probabilities;
 mod train_checkpoints;
@@ -69,7 +68,6 @@ pub use run_search::{Comparison, Direction, Operand, Place, RunFilter, RunOrder,
 pub use runs::RunEnd;
 pub use sql::{Changed, SqlOptions};
 pub use statistics::Statistics;
-pub use stream::RowSink;
 pub use value::{Hex, Value, tokens_of};
 
 /// An open database.

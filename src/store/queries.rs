@@ -2,17 +2,21 @@
 
 mod header;
 
-use rusqlite::{Connection, Statement};
+use rusqlite::{CachedStatement, Connection, Statement};
 
 use super::answer::{Receiver, Rows, hand_out};
 use super::value::Value;
 use super::{Error, Result, Store, runs};
 use crate::nearest::nearest;
+use crate::record::RunId;
 
 pub use header::Parameter;
 
 /// The parameter that the store fills in.
 const CRASHED_RUN_IDS: &str = ":crashed_run_ids";
+
+/// The parameter of queries about one run.
+const RUN_ID: &str = ":run_id";
 
 /// A statement that answers one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,8 +160,8 @@ pub(super) fn prepared<'a>(
     query: Query,
     sql: &str,
     parameters: &[(&str, Value)],
-) -> Result<Statement<'a>> {
-    let mut statement = connection.prepare(sql)?;
+) -> Result<CachedStatement<'a>> {
+    let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, query.name, &completed(connection, query, parameters)?)?;
     Ok(statement)
 }
@@ -197,7 +201,11 @@ fn completed<'a>(
             continue;
         }
         if name == CRASHED_RUN_IDS {
-            let crashed = serde_json::to_string(&runs::crashed(connection)?).expect("ids are numbers");
+            let run = parameters.iter().find_map(|(name, value)| match value {
+                Value::Integer(run) if *name == RUN_ID => Some(RunId(*run)),
+                _ => None,
+            });
+            let crashed = serde_json::to_string(&runs::crashed(connection, run)?).expect("ids are numbers");
             parameters.push((CRASHED_RUN_IDS, Value::Text(crashed)));
         } else if let Some(default) = default {
             parameters.push((name, default));

@@ -160,9 +160,16 @@ fn is_due(last_ms: i64, now_ms: i64) -> bool {
     !(now_ms - HEARTBEAT_INTERVAL_MS..=now_ms).contains(&last_ms)
 }
 
-/// Lists the runs that are stored as running, but whose process is gone.
-pub(super) fn crashed(connection: &Connection) -> Result<Vec<RunId>> {
-    running(connection, |is_gone| is_gone)
+/// Lists the runs that are stored as running, but whose process is gone: all, or this one alone if it is.
+pub(super) fn crashed(connection: &Connection, only: Option<RunId>) -> Result<Vec<RunId>> {
+    let Some(run) = only else {
+        return running(connection, |is_gone| is_gone);
+    };
+    match standing(connection, run) {
+        Ok((RunStatus::Running, process, heartbeat_ms)) if process.is_gone(heartbeat_ms) => Ok(vec![run]),
+        Ok(_) | Err(Error::NoRun { .. }) => Ok(vec![]),
+        Err(error) => Err(error),
+    }
 }
 
 /// Lists the runs that are stored as running, by whether their process is gone.

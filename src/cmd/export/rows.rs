@@ -13,7 +13,7 @@ use crate::cmd::present::cell;
 use crate::cmd::{Interrupted, interrupt};
 use crate::record::{AnswerColumn, ColumnType};
 use crate::report::{BenchExport, Cell, RowWriter, Style};
-use crate::store::{RowSink, Value, tokens_of};
+use crate::store::{Query, Receiver, Value, tokens_of};
 
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -26,10 +26,11 @@ pub(super) fn export(wanted: &Wanted, place: Place, context: &Context) -> anyhow
     let Wanted { store, runs, what } = *wanted;
     let progress = (runs.len() > 1).then(|| context.ui.progress("export", "runs", runs.len() as u64));
     let num_rows = write_to(place, context, |out, cancel| {
+        let query = Query::find(what.query())?;
         let mut sink =
             Sink { place, out: Some(out), writer: None, columns: vec![], cells: vec![], num_rows: 0, cancel };
         for &run in runs {
-            store.stream(what.query(), &[(":run_id", run.into())], &mut sink)?;
+            store.hand_query(query, &[(":run_id", run.into())], &mut sink)?;
             if let Some(progress) = &progress {
                 progress.advance(1);
             }
@@ -108,7 +109,7 @@ struct Sink<'a, 'ui> {
     cancel: &'a AtomicBool,
 }
 
-impl RowSink for Sink<'_, '_> {
+impl Receiver for Sink<'_, '_> {
     type Error = anyhow::Error;
 
     fn begin(&mut self, columns: &[AnswerColumn]) -> anyhow::Result<()> {
@@ -120,16 +121,21 @@ impl RowSink for Sink<'_, '_> {
         Ok(())
     }
 
-    fn push(&mut self, row: &[Value]) -> anyhow::Result<()> {
+    fn row(&mut self, values: Vec<Value>) -> anyhow::Result<()> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(interrupted(self.place.path));
         }
         self.cells.clear();
-        self.cells.extend(self.columns.iter().zip(row).map(|(column, value)| typed(column.holds, value)));
+        self.cells.extend(self.columns.iter().zip(values).map(|(column, value)| typed(column.holds, value)));
         if let Some(writer) = &mut self.writer {
             writer.push(&self.cells).map_err(|error| output::failed(self.place.path, error))?;
         }
         self.num_rows += 1;
+        Ok(())
+    }
+
+    /// The answer for the next run follows.
+    fn end(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
 }
@@ -145,10 +151,10 @@ impl Sink<'_, '_> {
 }
 
 /// A value as programs read it.
-fn typed(holds: ColumnType, value: &Value) -> Cell {
-    match (holds, value) {
+fn typed(holds: ColumnType, value: Value) -> Cell {
+    match (holds, &value) {
         (ColumnType::Tokens, Value::Blob(bytes)) => Cell::Tokens(tokens_of(bytes).collect()),
-        _ => cell(value, Style::Decimals(4)),
+        _ => cell(&value, Style::Decimals(4)),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cmd::context::Context;
 use crate::cmd::facts::Facts;
 use crate::cmd::present::{bench_export, objects, run_metadata};
 use crate::record::RunId;
-use crate::report::{RowFormat, SCHEMA_VERSION};
+use crate::report::{Format, OutputFormat, SCHEMA_VERSION};
 use crate::store::Store;
 
 /// What is known of training beside what every run has.
@@ -25,7 +25,7 @@ const TRAINING_FACTS: [&str; 7] = [
 /// Writes a run as one JSON object; in formats of rows, those that say most of it.
 pub(super) fn export(store: &Store, run: RunId, place: Place, context: &Context) -> anyhow::Result<()> {
     let facts = Facts::read(store, run)?;
-    if place.format != RowFormat::Json {
+    if place.format != OutputFormat::Text(Format::Json) {
         return match facts.kind() {
             "train" => rows::export(&Wanted { store, runs: &[run], what: What::TrainSteps }, place, context),
             "evaluate" => {

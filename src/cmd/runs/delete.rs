@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::select::selectors;
 use crate::cmd::context::Context;
+use crate::cmd::selectors::selectors;
 use crate::record::RunId;
 
 /// Arguments of `speclora runs delete`.

@@ -5,9 +5,9 @@ use std::io::Read as _;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::select::selector;
 use crate::cmd::UsageError;
 use crate::cmd::context::Context;
+use crate::cmd::selectors::selector;
 
 /// Arguments of `speclora runs note`.
 #[derive(Debug, Args)]

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::select::selector;
 use crate::cmd::UsageError;
 use crate::cmd::bench::flags::run_name;
 use crate::cmd::context::Context;
+use crate::cmd::selectors::selector;
 use crate::record::RunId;
 use crate::store::Store;
 

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::delete::are;
-use super::select::selectors;
 use crate::cmd::context::Context;
+use crate::cmd::selectors::selectors;
 
 /// Arguments of `speclora runs restore`.
 #[derive(Debug, Args)]

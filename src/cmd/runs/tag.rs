@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::select::selector;
 use crate::cmd::UsageError;
 use crate::cmd::bench::prepare::parse_tags;
 use crate::cmd::context::Context;
+use crate::cmd::selectors::selector;
 
 /// Arguments of `speclora runs tag`.
 #[derive(Debug, Args)]

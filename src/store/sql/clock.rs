@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 
 use super::SqlOptions;
+use crate::record::AnswerColumn;
 use crate::store::answer::Receiver;
 use crate::store::value::Value;
 use crate::store::{Error, Result};
@@ -104,7 +105,7 @@ impl<'a, R: Receiver> Timed<'a, R> {
 impl<R: Receiver> Receiver for Timed<'_, R> {
     type Error = R::Error;
 
-    fn begin(&mut self, columns: Vec<String>) -> std::result::Result<(), R::Error> {
+    fn begin(&mut self, columns: &[AnswerColumn]) -> std::result::Result<(), R::Error> {
         self.untimed(|receiver| receiver.begin(columns))
     }
 

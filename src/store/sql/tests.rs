@@ -1,6 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::record::AnswerColumn;
 use crate::store::{Result, Rows, sample};
 
 /// Answers, one after the other.
@@ -10,9 +11,9 @@ struct Answers(Vec<Rows>);
 impl Receiver for Answers {
     type Error = Error;
 
-    fn begin(&mut self, columns: Vec<String>) -> Result<()> {
-        self.0.push(Rows { columns, rows: vec![] });
-        Ok(())
+    fn begin(&mut self, columns: &[AnswerColumn]) -> Result<()> {
+        self.0.push(Rows::default());
+        self.0.last_mut().unwrap().begin(columns)
     }
 
     fn row(&mut self, values: Vec<Value>) -> Result<()> {

@@ -1,67 +1,12 @@
-//! Answers row by row, for those that are too long to be held in memory, each column with the type of its values.
-
-use std::result;
+//! The columns of an answer, each with the type of its values.
 
 use rusqlite::Statement;
 
-use super::queries::{Query, prepared};
-use super::value::Value;
-use super::{Error, Store};
 use crate::record::{AnswerColumn, ColumnType};
-
-/// Takes an answer row by row.
-pub trait RowSink {
-    /// Why a row could not be taken.
-    type Error: From<Error>;
-
-    /// Is told the columns, before the first row of each answer.
-    ///
-    /// # Errors
-    /// If what comes cannot be taken.
-    fn begin(&mut self, columns: &[AnswerColumn]) -> result::Result<(), Self::Error>;
-
-    /// Takes a row: one value a column.
-    ///
-    /// # Errors
-    /// If the row cannot be taken; no other follows.
-    fn push(&mut self, row: &[Value]) -> result::Result<(), Self::Error>;
-}
-
-impl Store {
-    /// Answers the query of that name as [`Store::query`] does, one row at a time: what is committed meanwhile is not part
-    /// of the answer.
-    ///
-    /// # Errors
-    /// As [`Store::query`], or if `sink` cannot take the rows.
-    pub fn stream<S: RowSink>(
-        &self,
-        name: &str,
-        parameters: &[(&str, Value)],
-        sink: &mut S,
-    ) -> result::Result<(), S::Error> {
-        let query = Query::find(name)?;
-        let placed = |error: rusqlite::Error| Error::from(error).in_file(&self.path);
-        let connection = &self.connection;
-        let mut statement =
-            prepared(connection, query, query.sql, parameters).map_err(|error| error.in_file(&self.path))?;
-        let columns = columns(&statement);
-        sink.begin(&columns)?;
-        let mut answer = statement.raw_query();
-        let mut values = Vec::with_capacity(columns.len());
-        while let Some(row) = answer.next().map_err(placed)? {
-            values.clear();
-            for index in 0..columns.len() {
-                values.push(row.get_ref(index).map_err(placed)?.into());
-            }
-            sink.push(&values)?;
-        }
-        Ok(())
-    }
-}
 
 /// The columns of a statement with their types: those of the tables that they come from, where every value has its column's
 /// type (STRICT); of what is computed, [`computed`].
-fn columns(statement: &Statement<'_>) -> Vec<AnswerColumn> {
+pub(super) fn columns(statement: &Statement<'_>) -> Vec<AnswerColumn> {
     let column = |column: &rusqlite::Column<'_>| AnswerColumn {
         name: column.name().to_owned(),
         holds: column_type(column.name(), column.decl_type()),
@@ -101,7 +46,9 @@ fn computed(name: &str) -> ColumnType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Result, sample};
+    use crate::store::queries::Query;
+    use crate::store::value::Value;
+    use crate::store::{Error, Receiver, Result, Store, sample};
 
     /// Remembers what came.
     #[derive(Default)]
@@ -110,7 +57,7 @@ mod tests {
         rows: Vec<Vec<Value>>,
     }
 
-    impl RowSink for Taken {
+    impl Receiver for Taken {
         type Error = Error;
 
         fn begin(&mut self, columns: &[AnswerColumn]) -> Result<()> {
@@ -118,8 +65,12 @@ mod tests {
             Ok(())
         }
 
-        fn push(&mut self, row: &[Value]) -> Result<()> {
-            self.rows.push(row.to_vec());
+        fn row(&mut self, values: Vec<Value>) -> Result<()> {
+            self.rows.push(values);
+            Ok(())
+        }
+
+        fn end(&mut self) -> Result<()> {
             Ok(())
         }
     }
@@ -140,7 +91,7 @@ mod tests {
     fn taken(store: &Store, query: &str, run: i64) -> Taken {
         let parameters = [(":run_id", Value::Integer(run))];
         let mut taken = Taken::default();
-        store.stream(query, &parameters, &mut taken).unwrap();
+        store.hand_query(Query::find(query).unwrap(), &parameters, &mut taken).unwrap();
         let whole = store.query(query, &parameters).unwrap();
         assert_eq!(taken.rows, whole.rows, "{query}");
         assert!(taken.columns.iter().map(|column| &column.name).eq(&whole.columns), "{query}");
@@ -171,25 +122,5 @@ mod tests {
             }
             assert!(num_rows > 0, "{query} finds nothing");
         }
-    }
-
-    #[test]
-    fn a_sink_that_has_enough_ends_the_answer() {
-        struct Full(usize);
-        impl RowSink for Full {
-            type Error = Error;
-            fn begin(&mut self, _: &[AnswerColumn]) -> Result<()> {
-                Ok(())
-            }
-            fn push(&mut self, _: &[Value]) -> Result<()> {
-                self.0 += 1;
-                if self.0 == 2 { Err(Error::NoExample(crate::record::ExampleId(0))) } else { Ok(()) }
-            }
-        }
-        let (_folder, mut store) = sample::store();
-        sample::fill(&mut store);
-        let mut full = Full(0);
-        assert!(store.stream("generations", &[(":run_id", 1.into())], &mut full).is_err());
-        assert_eq!(full.0, 2);
     }
 }

@@ -1,6 +1,6 @@
-//! From words like `run 12 run 15` to selectors.
+//! From words like `run 12 run 15` to what names runs.
 
-use crate::cmd::UsageError;
+use super::UsageError;
 
 /// The selectors in words, where "run" may stand before each.
 pub(super) fn selectors(words: &[String]) -> Vec<&str> {
