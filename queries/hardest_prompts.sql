@@ -1,8 +1,8 @@
 -- Which prompts is speculation worst at: those with the lowest acceptance, or those that it speeds up least?
 --
 -- :run_id  the run; NULL for all runs that are not in the trash [default: null]
--- :mode    a speculative mode [default: spec_base]
--- :by      acceptance_rate or speedup, the lowest first [default: acceptance_rate]
+-- :mode    a speculative mode [one of: spec_base, spec_lora] [default: spec_base]
+-- :by      what is sorted by, the lowest first [one of: acceptance_rate, speedup] [default: acceptance_rate]
 -- :limit   how many prompts to show; -1 for all [default: 20]
 --
 -- Over all generations of the prompt's text in that mode, those of collecting included, warm-ups and failures left out:

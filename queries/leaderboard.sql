@@ -1,15 +1,17 @@
 -- Which runs and modes are the best on a prompt set and a target, by a metric?
 --
--- :metric      avg_tokens_per_second, median_tokens_per_second, avg_decode_tokens_per_second, acceptance_rate,
---              avg_acceptance_rate, mean_acceptance_length or speedup, the highest first; avg_time_to_first_token or
---              avg_time_to_last_token, the shortest first; any other gives no row [default: avg_tokens_per_second]
+-- :metric      what is ranked, the highest first, of times the shortest [one of: avg_tokens_per_second,
+--              median_tokens_per_second, avg_decode_tokens_per_second, acceptance_rate, avg_acceptance_rate,
+--              mean_acceptance_length, speedup, avg_time_to_first_token, avg_time_to_last_token]
+--              [default: avg_tokens_per_second]
 -- :prompt_set  name of the prompt set; NULL for each of them [default: null]
 -- :target      name or path of the target; NULL for each of them [default: null]
--- :mode        the mode; NULL for all but control [default: null]
+-- :mode        the mode; NULL for all but control
+--              [one of: target_only, spec_base, spec_lora, control] [default: null]
 -- :limit       how many places to show of each prompt set and target; -1 for all [default: 10]
 --
--- Places are counted among what can be compared: one prompt set (by content), one target (by content), as many prompts, the
--- same max_tokens and temperature. Machines differ, and so hostname is shown. From the summaries of benches that have ended,
+-- Places are counted among what can be compared: the same prompts of one prompt set, one target (by content), the same
+-- max_tokens and temperature. Machines differ, and so hostname is shown. From the summaries of benches that have ended,
 -- those in the trash left out. value is the metric's; speedup is avg_tokens_per_second over the run's own target_only.
 WITH
 measured AS (
@@ -21,6 +23,10 @@ measured AS (
         ps.name AS prompt_set,
         ps.sha256 AS prompt_set_sha256,
         s.num_prompts,
+        (
+            SELECT group_concat(p.prompt_id)
+            FROM (SELECT prompt_id FROM run_prompts WHERE run_id = r.id ORDER BY prompt_id) AS p
+        ) AS prompt_ids,
         coalesce(m.name, rm.path) AS target,
         m.sha256 AS target_sha256,
         max_tokens.number AS max_tokens,
@@ -56,7 +62,7 @@ placed AS (
     SELECT
         *,
         rank() OVER (
-            PARTITION BY prompt_set_sha256, target_sha256, num_prompts, max_tokens, temperature
+            PARTITION BY prompt_set_sha256, target_sha256, prompt_ids, num_prompts, max_tokens, temperature
             ORDER BY CASE WHEN :metric LIKE 'avg_time_to_%' THEN value ELSE -value END
         ) AS place
     FROM measured
@@ -78,4 +84,6 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%SZ', started_at_ms / 1000, 'unixepoch') AS started_at
 FROM placed
 WHERE :limit < 0 OR place <= :limit
-ORDER BY prompt_set, prompt_set_sha256, target, target_sha256, num_prompts, max_tokens, temperature, place, run_id, mode;
+ORDER BY
+    prompt_set, prompt_set_sha256, target, target_sha256, num_prompts, prompt_ids, max_tokens, temperature,
+    place, run_id, mode;

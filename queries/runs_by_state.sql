@@ -1,7 +1,7 @@
 -- How many runs of each kind are there, and how did they end?
 --
 -- :crashed_run_ids  the running ones whose process is known to be gone, as a JSON list; NULL: go by their silence
---                   (view run_states)
+--                   (view run_states) [default: null]
 --
 -- in_trash is 1 for runs that were deleted, and can be restored.
 SELECT
@@ -15,5 +15,5 @@ SELECT
     count(*) AS num_runs
 FROM runs AS r
 JOIN run_states AS s ON s.run_id = r.id
-GROUP BY 1, 2, 3
-ORDER BY 3, 1, 2;
+GROUP BY r.kind, state, in_trash
+ORDER BY in_trash, r.kind, state;

@@ -1,6 +1,6 @@
 -- How did a mode's speed on a target change from day to day, and from one version of the program to the next?
 --
--- :mode    the mode [default: spec_base]
+-- :mode    the mode [one of: target_only, spec_base, spec_lora, control] [default: spec_base]
 -- :target  name or path of the target; NULL for each of them [default: null]
 --
 -- One row a day (UTC), machine, target, prompt set, version and commit, of benches that have ended and are not in the trash,

@@ -75,7 +75,7 @@ pub enum Command {
     Sql(cmd::sql::SqlArgs),
     /// Copies the database as a whole, while others write
     Backup(cmd::backup::BackupArgs),
-    /// Says how large the database is, and what takes the room
+    /// Says how large the database is, and what takes the space
     Stats(cmd::stats::StatsArgs),
     /// Looks into model files
     Models(cmd::models::ModelsArgs),

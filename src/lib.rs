@@ -16,7 +16,7 @@
 //! | [`stats`] | intervals and tests of paired observations |
 //! | [`compare`] | what two runs, or two modes, say of each other: pairs of prompts, changes, verdicts, gates |
 //! | [`store`] | the SQLite file: migrations, writing rows, asking `queries/*.sql` |
-//! | [`report`] | values become tables, Markdown, CSV, JSON |
+//! | [`report`] | values become tables, Markdown, CSV, JSON, Parquet |
 //! | [`ui`] | the only place that prints |
 //! | [`record`] | plain data that travels between the others |
 //!
@@ -24,7 +24,8 @@
 //!
 //! - Greedy speculative output equals target-only output, byte for byte.
 //! - What was reported as stored survives the death of the process.
-//! - Every figure that is printed is the answer of a query over committed rows.
+//! - Every figure that is printed is computed from committed rows: by a statement of `queries/`, or by [`stats`] and
+//!   [`compare`] from the answers of such statements.
 //! - Training never changes a base model, and deletes no example, step or checkpoint.
 //! - No candle outside [`engine`], no rusqlite outside [`store`], no printing outside [`ui`]. The engine does not know the
 //!   store; a [`config::Spec`] does not change once it is resolved; nothing holds models, configuration, database and

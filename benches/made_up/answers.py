@@ -62,9 +62,10 @@ class Prompts:
             self.sets.append(database.execute(insert, row).lastrowid)
 
     def of_set(self, number):
-        """Indices of the prompts of a set."""
+        """Indices of the prompts of a set; the second set ends as it begins, with the same text."""
         first = number * self.num_prompts // 2
-        return range(first, first + self.num_prompts)
+        indices = [*range(first, first + self.num_prompts)]
+        return [*indices[:-1], first] if number == 1 else indices
 
     def tokens(self, rng, count):
         """Token ids as they are stored."""

@@ -106,7 +106,7 @@ class Runs:
             self.database.execute(self.summarize, {"run_id": run})
 
     def bench(self):
-        """A run that measures; some lack a mode, are sampled, break off, or are in the trash."""
+        """A run that measures; some lack a mode, are sampled, break off, take turns otherwise, or are in the trash."""
         number, arguments, rng = self.num_runs + 1, self.arguments, self.rng
         modes = MODES
         for every, dropped in [(11, ["spec_lora"]), (13, ["spec_base", "spec_lora"]), (17, ["target_only", "control"])]:
@@ -120,10 +120,7 @@ class Runs:
         run = self.begin("bench", prompt_set, planned, checkpoint, {**settings, "seed": number % 5})
         broken = {23: "interrupted", 29: "failed", 37: "running"}
         status = next((status for every, status in broken.items() if number % every == 5), "completed")
-        places = [(0, mode, 0, 1) for mode in modes]
-        for iteration in range(arguments.iterations):
-            for place in range(arguments.prompts):
-                places += [(place, mode, iteration, 0) for mode in rng.sample(modes, len(modes))]
+        places = [(0, mode, 0, 1) for mode in modes] + self.turns(number, modes)
         speed, indices, written = 800 + rng.randrange(500), self.prompts.of_set(prompt_set), ([], [])
         for order, slot in enumerate(places if status == "completed" else places[: planned // 2]):
             place, mode, iteration, _ = slot
@@ -131,12 +128,31 @@ class Runs:
             differs = "differs" if is_lora and rng.random() < 0.01 else ""
             answer = self.prompts.answer(indices[place], f"{number} {iteration} {mode}" if temperature else differs)
             fails = rng.random() < 0.004 or (number % 6 == 0 and place == 1 and mode == "spec_base")
-            how = (number % 3 + 2 * is_lora, speed, checkpoint if is_lora else None)
+            # Where one mode comes after the other, later ones are slower: the control tells of the drift.
+            slowness = speed + speed * order // (10 * planned) if number % 8 == 0 else speed
+            how = (number % 3 + 2 * is_lora, slowness, checkpoint if is_lora else None)
             self.generation(written, (run, *slot, order), None if fails else answer, how)
         self.write(written)
         self.end(run, status, "the disk is full" if status == "failed" else None)
         if number % 41 == 6:
             self.database.execute("UPDATE runs SET deleted_at_ms = ? WHERE id = ?", [self.clock_ms, run])
+
+    def turns(self, number, modes):
+        """What a run measures, in order: the modes of a prompt shuffled, or always alike but for one that comes late, as
+        after a --resume, or one mode after the other."""
+        places, iterations = range(self.arguments.prompts), range(self.arguments.iterations)
+        slots = [
+            (place, mode, iteration, 0)
+            for iteration in iterations
+            for place in places
+            for mode in self.rng.sample(modes, len(modes))
+        ]
+        if number % 8 == 4:
+            slots.sort(key=lambda slot: (slot[2], slot[0], modes.index(slot[1])))
+            slots.append(slots.pop(0))
+        elif number % 8 == 0:
+            slots.sort(key=lambda slot: modes.index(slot[1]))
+        return slots
 
     def generation(self, written, slot, answer, how):
         """Adds a generation and its rounds to what is written, and returns its id and its rounds.

@@ -100,10 +100,11 @@ class AllRuns(Runs):
     def train(self):
         """A run that trains on what was collected; one in four breaks in its last step."""
         number, rng, num_steps = self.num_runs + 1, self.rng, self.arguments.steps
-        run = self.begin("train", 0, 0, self.checkpoints[-1] if number % 3 else None, {"holdout": HOLDOUT})
+        holdout = HOLDOUT if number % 2 else 2 * HOLDOUT
+        run = self.begin("train", 0, 0, self.checkpoints[-1] if number % 5 else None, {"holdout": holdout})
         keys = dict(self.database.execute("SELECT id, split_key FROM examples"))
         chosen = rng.sample(sorted(self.examples.values()), min(MAX_EXAMPLES, len(self.examples)))
-        held_out = [example for example in chosen if keys[example] < HOLDOUT]
+        held_out = [example for example in chosen if keys[example] < holdout]
         learned = [example for example in chosen if example not in held_out]
         purposes = [(example, "held_out") for example in held_out]
         purposes += [(example, rng.choice(["train", "train", "replay"])) for example in learned]
@@ -112,7 +113,9 @@ class AllRuns(Runs):
         for step in range(1, num_steps + 1):
             breaks = number % 4 == 0 and step == num_steps
             self.step(run, step, breaks)
-            batch = [(run, step, example) for example in rng.sample(learned, min(BATCH_SIZE, len(learned)))]
+            # The last example comes late, so that an early checkpoint has not seen it.
+            begun = learned if 2 * step > num_steps else learned[:-1]
+            batch = [(run, step, example) for example in rng.sample(begun, min(BATCH_SIZE, len(begun)))]
             self.insert_all("train_step_examples", "run_id, step, example_id", batch)
             if step % max(1, num_steps // 4) == 0 and not breaks:
                 self.evaluate_step(run, step, held_out)

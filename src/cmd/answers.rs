@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
-use super::present::HASH_DIGITS;
+use super::present::{HASH_DIGITS, shortened};
 use crate::record::AnswerColumn;
 use crate::report::{Cell, Format, OutputFormat, RowWriter, Style};
 use crate::store::{Hex, Receiver, Value};
@@ -111,7 +111,7 @@ impl Receiver for Printer<'_> {
         }
         let is_cut = self.format == Format::Table && values.len() > 1;
         let cells = values.into_iter().map(|value| match cell(value, self.format) {
-            Cell::Text(text) if is_cut => Cell::Text(cut(text)),
+            Cell::Text(text) if is_cut => Cell::Text(cut(&text)),
             cell => cell,
         });
         let written = self.write(&cells.collect::<Vec<_>>());
@@ -139,15 +139,9 @@ fn cell(value: Value, format: Format) -> Cell {
 }
 
 /// A text as it stands beside others: of a hash the first digits, of a long one the beginning.
-fn cut(text: String) -> String {
+fn cut(text: &str) -> String {
     let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let kept = if is_hash { HASH_DIGITS } else { TEXT_CHARACTERS };
-    if !is_hash && text.chars().count() <= kept {
-        return text;
-    }
-    let end = if is_hash { "" } else { "…" };
-    let kept: String = text.chars().take(kept - end.chars().count()).collect();
-    kept + end
+    if is_hash { text[..HASH_DIGITS].to_owned() } else { shortened(text, TEXT_CHARACTERS) }
 }
 
 /// The first bytes, and how many there are.
@@ -177,7 +171,7 @@ mod tests {
 
     #[test]
     fn texts_beside_others_are_cut() {
-        let check = |text: &str, expected: &str| assert_eq!(cut(text.to_owned()), expected);
+        let check = |text: &str, expected: &str| assert_eq!(cut(text), expected);
         check("short", "short");
         check(&"ä".repeat(80), &"ä".repeat(80));
         check(&"ä".repeat(81), &format!("{}…", "ä".repeat(79)));

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::UsageError;
 use super::output::{self, Protected};
+use super::selectors::selector;
 use crate::config::{self, Overrides, Sources, Spec};
 use crate::engine::cpu::Backend;
 use crate::engine::files::{HashMemo, builtin};
@@ -206,15 +207,7 @@ pub(super) fn find_model(name: &str, spec: &Spec) -> anyhow::Result<PathBuf> {
 
 /// Reads a run's selector from words like `run 12`, `12` or `@latest`.
 pub(super) fn select_run(store: &Store, words: &[String]) -> anyhow::Result<RunId> {
-    let selector = match words {
-        [only] => only,
-        [run, selector] if run == "run" => selector,
-        _ => {
-            let words = words.join(" ");
-            return Err(UsageError(format!("name one run, like \"run 12\", got \"{words}\"")).into());
-        }
-    };
-    Ok(store.resolve_run(selector)?)
+    Ok(store.resolve_run(selector(words)?)?)
 }
 
 /// Remembers the hashes of model files, where there is a database, and says when one takes a while.

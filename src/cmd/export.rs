@@ -22,8 +22,8 @@ use crate::store::{Rows, Store, Value};
 #[command(
     after_help = "The format is that of --format; else what the extension of the file says (.json, .jsonl, .csv, .parquet); \
     else json. A file is replaced as a whole; a database, a configuration file or a model is not.\n\n\
-    Rows are written as they are read, so that a run of any size can be exported. Several runs are exported with --what: \
-    their rows follow each other, and run_id tells them apart. Token ids are arrays in JSON and Parquet, and words in CSV."
+    With --what, rows are written as they are read, whatever the size of the run, and those of several runs follow each \
+    other: run_id tells them apart. Token ids are arrays in JSON and Parquet, and words in CSV."
 )]
 pub struct ExportArgs {
     /// The runs: "run 12", 12, @latest, @latest~1, a name, or the beginning of a uid
@@ -99,7 +99,8 @@ impl What {
 pub(crate) fn run(args: &ExportArgs, context: &Context) -> anyhow::Result<()> {
     let format = format(context.global.asked_format(), &args.output)?;
     if format == OutputFormat::Parquet && output::is_stdout(&args.output) && context.ui.is_on_terminal() {
-        let problem = "parquet is no text for a terminal (name a file with --output, or pipe it on)";
+        let problem =
+            "Parquet is binary, and not shown on a terminal (name a file with --output, or pipe it on)";
         return Err(UsageError(problem.to_owned()).into());
     }
     let (spec, _) = context.resolve(Overrides::NONE)?;

@@ -19,6 +19,7 @@ pub mod export;
 mod facts;
 pub mod generate;
 mod interrupt;
+mod measured;
 pub mod models;
 mod output;
 mod parameters;

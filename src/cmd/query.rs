@@ -13,7 +13,7 @@ use crate::store::{Error, Parameter, Query, Value};
 /// Arguments of `speclora query`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without a name, lists the queries with their parameters. Hyphens in names are as good as underscores. \
+    after_help = "Without a name, lists the queries with their parameters. Hyphens and underscores in names are interchangeable. \
     A value is a number, null, or text; run_id takes whatever names a run, checkpoint_id an alias too. \
     A table cuts hashes and long texts; other formats have everything.\n\n\
     Examples:\n  speclora query mode_metrics --run @latest\n  \
@@ -55,11 +55,15 @@ pub(crate) fn run(args: &QueryArgs, context: &Context) -> anyhow::Result<()> {
     let mut values: Vec<(&str, Value)> = vec![];
     for parameter in &parameters {
         if let Some((key, text)) = given.iter().find(|(key, _)| key == parameter.key()) {
-            values.push((parameter.name, value(key, text, &store)?));
+            let value = value(key, text, &store)?;
+            if let Some(problem) = parameter.problem(&value) {
+                return Err(UsageError(format!("query {}: {problem}, got \"{text}\"", query.name)).into());
+            }
+            values.push((parameter.name, value));
         }
     }
     let mut printer = Printer::new(context);
-    store.hand_query(query, &values, &mut printer)?;
+    store.stream_query(query, &values, &mut printer)?;
     if printer.num_rows() == 0 {
         let name = query.name;
         context.ui.note(format!(

@@ -29,7 +29,7 @@ enum RunsCommand {
     /// Lists runs, newest first; filters, sorts, ranks
     #[command(visible_alias = "ls")]
     List(Box<list::ListArgs>),
-    /// Shows a run: state, models, settings with their origin, figures, and the runs that it hangs together with
+    /// Shows a run: state, models, settings with their origin, figures, and related runs
     Show(show::ShowArgs),
     /// Gives a run tags, or takes them away
     Tag(tag::TagArgs),
@@ -42,7 +42,7 @@ enum RunsCommand {
     Delete(delete::DeleteArgs),
     /// Takes runs out of the trash
     Restore(restore::RestoreArgs),
-    /// Deletes for good what is in the trash and what nobody needs; says first what that is
+    /// Deletes for good what is in the trash and what nothing needs; without --apply, only says what that is
     Gc(gc::GcArgs),
 }
 

@@ -23,7 +23,7 @@ const MAX_TIMEOUT_SECONDS: f64 = 315_360_000.0;
     Several are separated by semicolons, and answered one after the other: tables and CSV with an empty line between, JSON \
     as one list each. Rows are written as they come; a table's widths are those of its first 1,000 rows, and long texts are cut in it; other formats have everything. docs/schema.md \
     says what tables, columns and views mean.\n\n\
-    Examples:\n  speclora sql \"SELECT mode, avg_tokens_per_second FROM mode_metrics WHERE run_id = 12\"\n  \
+    Examples:\n  speclora sql \"SELECT mode, avg_tokens_per_second FROM mode_summaries WHERE run_id = 12\"\n  \
     speclora sql --param run_id=@latest \"SELECT * FROM run_settings WHERE run_id = :run_id\" --format csv\n  \
     speclora sql - < statements.sql"
 )]
@@ -34,7 +34,7 @@ pub struct SqlArgs {
     /// A value for a parameter, :KEY in the statements (repeatable); run_id takes whatever names a run
     #[arg(short = 'P', long = "param", value_name = "KEY=VALUE")]
     parameters: Vec<String>,
-    /// Allows to change rows, and to make tables and views beside speclora's
+    /// Allows changing rows, and creating tables and views alongside speclora's own
     #[arg(long)]
     write: bool,
     /// Stops after so many seconds of work; 0 for no limit
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &SqlArgs, context: &Context) -> anyhow::Result<()> {
     };
     match done {
         Ok(changed) => {
-            changed.iter().for_each(|changed| context.ui.status(told(*changed)));
+            changed.iter().for_each(|changed| context.ui.status(change_summary(*changed)));
             Ok(())
         }
         Err(error) if args.write => Err(with_end(error, "; nothing was changed")),
@@ -120,7 +120,7 @@ fn timeout(text: &str) -> Result<Option<Duration>, UsageError> {
 }
 
 /// What was changed, in words.
-fn told(changed: Changed) -> String {
+fn change_summary(changed: Changed) -> String {
     let rows = |count: u64| if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
     match changed.num_dependent {
         0 => format!("{} changed", rows(changed.num_rows)),
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn changes_are_counted_in_words() {
-        let told = |num_rows, num_dependent| told(Changed { num_rows, num_dependent });
-        assert_eq!(told(1, 0), "1 row changed");
-        assert_eq!(told(2, 51), "2 rows changed, and 51 rows that referred to them");
+        let summary = |num_rows, num_dependent| change_summary(Changed { num_rows, num_dependent });
+        assert_eq!(summary(1, 0), "1 row changed");
+        assert_eq!(summary(2, 51), "2 rows changed, and 51 rows that referred to them");
     }
 }

@@ -1,4 +1,4 @@
-//! `speclora stats`: how large the database is, and what takes the room.
+//! `speclora stats`: how large the database is, and what takes the space.
 
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &StatsArgs, context: &Context) -> anyhow::Result<()> {
     match found.problems {
         Some(problems) if !problems.is_empty() => {
             anyhow::bail!(
-                "{} is damaged: {} (speclora backup copies what can be read)",
+                "{0} is damaged: {1} (sqlite3 {0} .recover may save what is left)",
                 found.path,
                 problems.join("; ")
             )
@@ -61,7 +61,7 @@ fn problems(args: &StatsArgs, store: &Store) -> anyhow::Result<Option<Vec<String
 }
 
 /// Columns of the rows for programs: part of the list, name in it, how many (rows, runs, blobs, pages), and bytes.
-const COLUMNS: [&str; 4] = ["part", "name", "num", "bytes"];
+const COLUMNS: [&str; 4] = ["part", "name", "count", "bytes"];
 
 impl Found {
     fn object(&self) -> Json {

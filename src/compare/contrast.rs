@@ -6,8 +6,8 @@ use super::figures::{Figures, keyed_prompts};
 use super::metric::Metric;
 use super::noise::{self, Control, NoiseFloor};
 use super::pairing::{PairedPrompt, metric_pairs, paired};
-use super::rows::{MetricRow, Pairs, SAME, value};
-use super::run::Run;
+use super::rows::{MetricRow, Pairs, SAME, change, value};
+use super::run::{EqualOutputs, Run};
 use super::sides::{Opponents, Side, SideError, SideName, opponents, unshared_modes};
 use crate::record::Mode;
 use crate::stats::{Interval, Sample, Share, holm, intervals};
@@ -33,11 +33,11 @@ pub struct SideOfContrast {
     pub name: SideName,
     /// Labels of prompts that have a result on this side alone.
     pub unpaired: Vec<String>,
-    /// Prompts whose output was compared with target_only's, and those of them that were equal to the token.
-    pub lossless: (usize, usize),
+    /// How many of its outputs are target_only's.
+    pub lossless: EqualOutputs,
 }
 
-/// Two modes that stand against each other.
+/// What came of comparing one mode with another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contrast {
     /// What the other is measured by.
@@ -52,9 +52,8 @@ pub struct Contrast {
     pub positions: Vec<PositionRow>,
     /// The prompts that lost most tokens per second, the worst first.
     pub worst: Vec<PromptChange>,
-    /// Prompts whose outputs are the same on both sides, and those that have outputs on both; none where a side was not
-    /// greedy.
-    pub equal_outputs: Option<(usize, usize)>,
+    /// How many outputs are the same on both sides; none where a side was not greedy, or no prompt has outputs on both.
+    pub equal_outputs: Option<EqualOutputs>,
 }
 
 /// Acceptance at one place of the proposal, over all generations of each side.
@@ -201,7 +200,7 @@ fn worst(prompts: &[PairedPrompt]) -> Vec<PromptChange> {
     let metric = Metric::TokensPerSecond;
     let change = |prompt: &PairedPrompt| {
         let (baseline, other) = prompt.of(metric)?;
-        let change = Pairs { metric, pairs: vec![] }.change((baseline, other))?;
+        let change = change(metric, (baseline, other))?;
         let (baseline_value, value) = (baseline.part, other.part);
         Some(PromptChange { prompt: prompt.label.clone(), baseline_value, value, change })
     };
@@ -212,8 +211,7 @@ fn worst(prompts: &[PairedPrompt]) -> Vec<PromptChange> {
     worst
 }
 
-/// Prompts whose outputs are equal on both sides, and those that have outputs on both.
-fn equal_outputs(opponents: &Opponents<'_>) -> Option<(usize, usize)> {
+fn equal_outputs(opponents: &Opponents<'_>) -> Option<EqualOutputs> {
     let ((baseline, baseline_mode), (other, other_mode)) = (opponents.baseline, opponents.other);
     if !baseline.is_greedy() || !other.is_greedy() {
         return None;
@@ -230,7 +228,6 @@ fn equal_outputs(opponents: &Opponents<'_>) -> Option<(usize, usize)> {
         keyed.filter_map(|(key, place)| Some((key, by_prompt.remove(&place)?))).collect()
     };
     let (first, second) = (outputs(baseline, baseline_mode), outputs(other, other_mode));
-    let both: Vec<bool> =
-        first.iter().filter_map(|(key, outputs)| Some(second.get(key)? == outputs)).collect();
-    (!both.is_empty()).then(|| (both.iter().filter(|is_equal| **is_equal).count(), both.len()))
+    let both = first.iter().filter_map(|(key, outputs)| Some(second.get(key)? == outputs));
+    Some(EqualOutputs::count(both)).filter(|outputs| outputs.num_compared > 0)
 }

@@ -91,7 +91,7 @@ impl Metric {
             Self::TimeToLastToken => "TTLT",
             Self::AcceptanceRate => "Acceptance",
             Self::MeanAcceptanceLength => "τ",
-            Self::Speedup => "Speedup, paired",
+            Self::Speedup => "Decode speedup",
         }
     }
 
@@ -114,7 +114,7 @@ impl Metric {
     }
 
     /// Whether more of it is better.
-    pub fn is_better_higher(self) -> bool {
+    pub fn is_higher_better(self) -> bool {
         !matches!(self, Self::TimeToFirstToken | Self::TimeToLastToken)
     }
 

@@ -30,8 +30,8 @@ pub use gate::{Gate, GateOutcome, GateResult};
 pub use metric::{Change, Metric};
 pub use noise::NoiseFloor;
 pub use order::{ExecutionOrder, execution_order};
-pub use rows::MetricRow;
-pub use run::{Generation, Leakage, Model, Position, Prompt, Run};
+pub use rows::{MetricRow, SAME, SIGNIFICANT, Verdict};
+pub use run::{EqualOutputs, Generation, Leakage, Model, Position, Prompt, Run};
 pub use sides::Side;
 pub use within::{PairedFigure, PairedGains, PromptAverages, paired_gains};
 

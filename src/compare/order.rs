@@ -46,9 +46,9 @@ pub fn execution_order(run: &Run) -> ExecutionOrder {
     for turn in &turns {
         *num_turns.entry((turn[0].prompt_index, turn[0].iteration)).or_default() += 1;
     }
-    // A run that was taken up again may have one prompt in two parts.
+    // A run that was taken up again may have a prompt in two parts.
     let num_torn = num_turns.values().filter(|count| **count > 1).count();
-    if num_torn * 10 > num_turns.len() || num_torn == num_turns.len() {
+    if num_torn > 1 && num_torn * 10 > num_turns.len() {
         return ExecutionOrder::ModeAfterMode;
     }
     let orders: HashSet<Vec<Mode>> = turns

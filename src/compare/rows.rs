@@ -6,7 +6,7 @@ use crate::stats::{Interval, MIN_OBSERVATIONS, Sample, Share, geometric_mean, si
 /// A prompt whose figure changes by no more than this, 1 % or one percentage point, counts as the same.
 pub const SAME: f64 = 0.01;
 /// Corrected p-values below this are taken for more than chance.
-const SIGNIFICANT: f64 = 0.05;
+pub const SIGNIFICANT: f64 = 0.05;
 
 /// A metric of two sides.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,8 +93,8 @@ impl Pairs {
     /// The row without what needs the other rows: interval, corrected p-value and noise.
     pub fn row(&self) -> MetricRow {
         let (baseline, other): (Vec<Share>, Vec<Share>) = self.pairs.iter().copied().unzip();
-        let changes: Vec<f64> = self.pairs.iter().filter_map(|pair| self.change(*pair)).collect();
-        let sign = if self.metric.is_better_higher() { 1.0 } else { -1.0 };
+        let changes: Vec<f64> = self.pairs.iter().filter_map(|pair| change(self.metric, *pair)).collect();
+        let sign = if self.metric.is_higher_better() { 1.0 } else { -1.0 };
         let num_better = changes.iter().filter(|change| sign * **change > SAME).count();
         let num_worse = changes.iter().filter(|change| sign * **change < -SAME).count();
         MetricRow {
@@ -113,15 +113,6 @@ impl Pairs {
         }
     }
 
-    /// A prompt's change; none where the baseline has nothing to compare with.
-    pub fn change(&self, (baseline, other): (Share, Share)) -> Option<f64> {
-        let (baseline, other) = (quotient(baseline), quotient(other));
-        match self.metric.change() {
-            Change::Relative => (baseline > 0.0).then(|| other / baseline - 1.0),
-            Change::Points => Some(other - baseline),
-        }
-    }
-
     /// Wilcoxon's p-value of the differences; of speedups, which multiply, the differences of their logarithms.
     fn p_value(&self) -> Option<f64> {
         if self.pairs.len() < MIN_OBSERVATIONS {
@@ -132,6 +123,15 @@ impl Pairs {
             _ => quotient(*other) - quotient(*baseline),
         };
         signed_rank_p(&self.pairs.iter().map(difference).collect::<Vec<_>>())
+    }
+}
+
+/// A prompt's change; none where the baseline has nothing to compare with.
+pub fn change(metric: Metric, (baseline, other): (Share, Share)) -> Option<f64> {
+    let (baseline, other) = (quotient(baseline), quotient(other));
+    match metric.change() {
+        Change::Relative => (baseline > 0.0).then(|| other / baseline - 1.0),
+        Change::Points => Some(other - baseline),
     }
 }
 
@@ -156,7 +156,7 @@ impl MetricRow {
         if !interval.excludes_zero() || !is_significant || self.is_within_noise() == Some(true) {
             return Some(Verdict::Unclear);
         }
-        let is_better = (interval.estimate > 0.0) == self.metric.is_better_higher();
+        let is_better = (interval.estimate > 0.0) == self.metric.is_higher_better();
         Some(if is_better { Verdict::Better } else { Verdict::Worse })
     }
 

@@ -113,6 +113,26 @@ pub struct Position {
     pub acceptance_rate: Option<f64>,
 }
 
+/// Prompts whose outputs were compared with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EqualOutputs {
+    /// How many were compared.
+    pub num_compared: usize,
+    /// How many of them were equal.
+    pub num_equal: usize,
+}
+
+impl EqualOutputs {
+    /// Counts prompts by whether their outputs are equal.
+    pub fn count(prompts: impl IntoIterator<Item = bool>) -> Self {
+        let start = Self { num_compared: 0, num_equal: 0 };
+        prompts.into_iter().fold(start, |Self { num_compared, num_equal }, is_equal| Self {
+            num_compared: num_compared + 1,
+            num_equal: num_equal + usize::from(is_equal),
+        })
+    }
+}
+
 /// What an adapter, or any that it continues, has seen of the prompts of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leakage {
@@ -156,15 +176,15 @@ impl Run {
         self.setting("temperature").as_f64() == Some(0.0)
     }
 
-    /// Prompts of a mode whose output was compared with target_only's, and those of them that were equal to the token.
-    pub fn lossless(&self, mode: Mode) -> (usize, usize) {
+    /// How many prompts of a mode have target_only's output, to the token.
+    pub fn lossless(&self, mode: Mode) -> EqualOutputs {
         let mut by_prompt: BTreeMap<u32, bool> = BTreeMap::new();
         for generation in self.generations.iter().filter(|g| g.mode == mode) {
             if let Some(is_lossless) = generation.is_lossless {
                 *by_prompt.entry(generation.prompt_index).or_insert(true) &= is_lossless;
             }
         }
-        (by_prompt.len(), by_prompt.values().filter(|is_lossless| **is_lossless).count())
+        EqualOutputs::count(by_prompt.into_values())
     }
 
     /// Its generations in a mode that have a result.

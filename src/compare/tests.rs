@@ -6,7 +6,7 @@ use super::contrast::{Comparison, Contrast};
 use super::order::{ExecutionOrder, execution_order};
 use super::rows::{MetricRow, Verdict};
 use super::run::{Generation, Run};
-use super::sample::{SEED, bare, generation, measured, run};
+use super::sample::{PUBLISHED, bare, generation, measured, run};
 use super::*;
 use crate::record::{Mode, Role, RunKind};
 
@@ -29,7 +29,7 @@ fn only(comparison: &Comparison) -> &Contrast {
 
 #[test]
 fn seed_sample_gives_its_printed_digits() {
-    let run = measured(12, 8, &SEED);
+    let run = measured(12, 8, &PUBLISHED);
     let comparison = compare(&[of(&run, Mode::SpecBase), of(&run, Mode::SpecLora)]).unwrap();
     let contrast = only(&comparison);
     let speed = row(contrast, Metric::TokensPerSecond);
@@ -48,12 +48,15 @@ fn seed_sample_gives_its_printed_digits() {
         );
     }
     assert_eq!(contrast.positions.len(), 1);
-    assert_eq!((contrast.worst.len(), contrast.equal_outputs), (0, Some((8, 8))));
+    assert_eq!(
+        (contrast.worst.len(), contrast.equal_outputs),
+        (0, Some(EqualOutputs { num_compared: 8, num_equal: 8 }))
+    );
 }
 
 #[test]
 fn modes_that_both_runs_have_are_compared_and_others_named() {
-    let (first, second) = (measured(1, 6, &SEED), measured(2, 6, &SEED[..2]));
+    let (first, second) = (measured(1, 6, &PUBLISHED), measured(2, 6, &PUBLISHED[..2]));
     let comparison = compare(&[all(&first), all(&second)]).unwrap();
     let modes: Vec<Mode> = comparison.contrasts.iter().map(|contrast| contrast.other.name.mode).collect();
     assert_eq!(modes, [Mode::TargetOnly, Mode::SpecBase]);
@@ -64,7 +67,7 @@ fn modes_that_both_runs_have_are_compared_and_others_named() {
     assert_eq!(only(&comparison).other.name.to_string(), "2:spec_base");
     let comparison = compare(&[of(&first, Mode::SpecBase), all(&second)]).unwrap();
     assert_eq!(only(&comparison).other.name.to_string(), "2:spec_base", "a mode named once is meant twice");
-    let third = measured(3, 6, &SEED[..1]);
+    let third = measured(3, 6, &PUBLISHED[..1]);
     let comparison = compare(&[all(&first), all(&second), all(&third)]).unwrap();
     assert_eq!(comparison.contrasts.len(), 3, "the first stands against each other");
 }
@@ -77,20 +80,20 @@ fn check_refused(sides: &[Side<'_>], part: &str) {
 
 #[test]
 fn sides_with_nothing_to_compare_are_refused() {
-    let (whole, part) = (measured(1, 6, &SEED), measured(2, 6, &SEED[2..]));
+    let (whole, part) = (measured(1, 6, &PUBLISHED), measured(2, 6, &PUBLISHED[2..]));
     check_refused(&[all(&whole), all(&whole)], "run 1 is named twice");
     check_refused(&[of(&whole, Mode::SpecBase), of(&whole, Mode::SpecBase)], "1:spec_base is named twice");
     let missing = "run 2 has no result in spec_base (it has spec_lora;";
     check_refused(&[of(&whole, Mode::SpecBase), of(&part, Mode::SpecBase)], missing);
-    let target = measured(3, 6, &SEED[..1]);
+    let target = measured(3, 6, &PUBLISHED[..1]);
     check_refused(
         &[all(&target), all(&part)],
         "no mode is in both (name one of each, like 3:target_only 2:spec_lora)",
     );
-    let kind = |kind| Run { kind, ..measured(4, 6, &SEED) };
+    let kind = |kind| Run { kind, ..measured(4, 6, &PUBLISHED) };
     check_refused(&[all(&whole), all(&kind(RunKind::Train))], "run 4 trained an adapter");
     check_refused(&[all(&kind(RunKind::Evaluate)), all(&whole)], "run 4 is an evaluation");
-    let mut failed = measured(5, 2, &SEED[..1]);
+    let mut failed = measured(5, 2, &PUBLISHED[..1]);
     failed.generations.iter_mut().for_each(|generation| generation.has_failed = true);
     check_refused(
         &[all(&whole), all(&failed)],
@@ -126,8 +129,8 @@ fn iterations_count_by_their_median_and_tau_by_its_sums() {
 
 #[test]
 fn prompts_are_paired_by_text_and_what_one_side_lacks_is_named() {
-    let first = measured(1, 8, &SEED[..1]);
-    let mut second = measured(2, 8, &SEED[..1]);
+    let first = measured(1, 8, &PUBLISHED[..1]);
+    let mut second = measured(2, 8, &PUBLISHED[..1]);
     // The same prompts in another order, one of them failed, one not in the first.
     second.prompts.reverse();
     second.prompts.iter_mut().zip(0..).for_each(|(prompt, place)| prompt.prompt_index = place);
@@ -150,7 +153,7 @@ fn prompts_are_paired_by_text_and_what_one_side_lacks_is_named() {
 
 #[test]
 fn text_that_comes_twice_is_paired_occurrence_by_occurrence() {
-    let mut twice = measured(1, 2, &SEED[..1]);
+    let mut twice = measured(1, 2, &PUBLISHED[..1]);
     twice.prompts[1].sha256 = twice.prompts[0].sha256.clone();
     let again = Run { id: crate::record::RunId(2), ..twice.clone() };
     let comparison = compare(&[all(&twice), all(&again)]).unwrap();
@@ -160,7 +163,7 @@ fn text_that_comes_twice_is_paired_occurrence_by_occurrence() {
 
 #[test]
 fn what_cannot_exist_is_no_row_or_no_value() {
-    let mut first = measured(1, 6, &SEED);
+    let mut first = measured(1, 6, &PUBLISHED);
     first.generations.iter_mut().for_each(|g| g.decode_tokens_per_second = None);
     first.generations.iter_mut().for_each(|g| g.time_per_output_token = Some(f64::NAN));
     let comparison = compare(&[of(&first, Mode::TargetOnly), of(&first, Mode::SpecBase)]).unwrap();
@@ -178,7 +181,7 @@ fn what_cannot_exist_is_no_row_or_no_value() {
 
 #[test]
 fn equal_runs_are_unclear_and_no_test_says_otherwise() {
-    let (first, second) = (measured(1, 9, &SEED), measured(2, 9, &SEED));
+    let (first, second) = (measured(1, 9, &PUBLISHED), measured(2, 9, &PUBLISHED));
     let comparison = compare(&[all(&first), all(&second)]).unwrap();
     for row in comparison.contrasts.iter().flat_map(|contrast| &contrast.rows) {
         assert_eq!((row.change, row.p_value, row.num_same), (Some(0.0), None, 9), "{}", row.metric);
@@ -188,8 +191,8 @@ fn equal_runs_are_unclear_and_no_test_says_otherwise() {
 
 #[test]
 fn p_values_are_corrected_over_all_rows_that_are_shown() {
-    let faster = SEED.map(|(mode, speed, rate)| (mode, 1.1 * speed, rate));
-    let (first, second) = (measured(1, 8, &SEED), measured(2, 8, &faster));
+    let faster = PUBLISHED.map(|(mode, speed, rate)| (mode, 1.1 * speed, rate));
+    let (first, second) = (measured(1, 8, &PUBLISHED), measured(2, 8, &faster));
     let one = compare(&[of(&first, Mode::SpecBase), all(&second)]).unwrap();
     let three = compare(&[all(&first), all(&second)]).unwrap();
     let corrected = |comparison: &Comparison| {
@@ -227,8 +230,8 @@ fn change_within_the_noise_of_the_control_is_unclear() {
 
 #[test]
 fn slower_is_worse_also_where_a_time_grows() {
-    let slower = SEED.map(|(mode, speed, rate)| (mode, 0.8 * speed, rate - 0.1));
-    let (first, second) = (measured(1, 8, &SEED), measured(2, 8, &slower));
+    let slower = PUBLISHED.map(|(mode, speed, rate)| (mode, 0.8 * speed, rate - 0.1));
+    let (first, second) = (measured(1, 8, &PUBLISHED), measured(2, 8, &slower));
     let comparison = compare(&[of(&first, Mode::SpecBase), all(&second)]).unwrap();
     for metric in [Metric::TokensPerSecond, Metric::TimeToFirstToken, Metric::AcceptanceRate] {
         let row = row(only(&comparison), metric);
@@ -240,8 +243,8 @@ fn slower_is_worse_also_where_a_time_grows() {
 /// Whether a gate passes a run that is a tenth slower, with no spread at all.
 #[track_caller]
 fn check_gate(gate: &str, expected: &[GateOutcome]) {
-    let slower = SEED.map(|(mode, speed, rate)| (mode, 0.9 * speed, rate - 0.02));
-    let (first, second) = (measured(1, 8, &SEED), measured(2, 8, &slower));
+    let slower = PUBLISHED.map(|(mode, speed, rate)| (mode, 0.9 * speed, rate - 0.02));
+    let (first, second) = (measured(1, 8, &PUBLISHED), measured(2, 8, &slower));
     let comparison = compare(&[all(&first), all(&second)]).unwrap();
     let results = gate.parse::<Gate>().unwrap().judge(&comparison);
     let outcomes: Vec<GateOutcome> = results.iter().map(|result| result.outcome).collect();
@@ -263,15 +266,16 @@ fn gate_fails_where_the_whole_interval_is_beyond_the_threshold() {
 
 #[test]
 fn gate_is_inconclusive_where_the_threshold_is_inside_the_interval_or_there_is_none() {
-    let mut noisy = measured(2, 8, &SEED[..1]);
+    let mut noisy = measured(2, 8, &PUBLISHED[..1]);
     noisy.generations.iter_mut().zip(0..).for_each(|(generation, index)| {
         let factor = if index % 2 == 0 { 0.7 } else { 1.2 };
         generation.tokens_per_second = generation.tokens_per_second.map(|speed| factor * speed);
     });
     let gate: Gate = "tokens_per_second<-2%".parse().unwrap();
-    let comparison = compare(&[all(&measured(1, 8, &SEED[..1])), all(&noisy)]).unwrap();
+    let comparison = compare(&[all(&measured(1, 8, &PUBLISHED[..1])), all(&noisy)]).unwrap();
     assert_eq!(gate.judge(&comparison)[0].outcome, GateOutcome::Inconclusive);
-    let few = compare(&[all(&measured(1, 5, &SEED[..1])), all(&measured(2, 5, &SEED[..1]))]).unwrap();
+    let few =
+        compare(&[all(&measured(1, 5, &PUBLISHED[..1])), all(&measured(2, 5, &PUBLISHED[..1]))]).unwrap();
     let result = &gate.judge(&few)[0];
     assert_eq!((result.outcome, result.interval), (GateOutcome::Inconclusive, None));
     assert_eq!(
@@ -306,7 +310,7 @@ fn gate_says_what_it_does_not_understand() {
 
 #[test]
 fn runs_about_other_things_are_not_comparable() {
-    let base = measured(1, 6, &SEED);
+    let base = measured(1, 6, &PUBLISHED);
     let check = |change: fn(&mut Run), expected: &[&str]| {
         let mut other = Run { id: crate::record::RunId(2), ..base.clone() };
         change(&mut other);
@@ -343,8 +347,8 @@ fn runs_about_other_things_are_not_comparable() {
 
 #[test]
 fn what_differs_is_listed_settings_first() {
-    let base = measured(1, 6, &SEED);
-    let mut other = measured(2, 6, &SEED);
+    let base = measured(1, 6, &PUBLISHED);
+    let mut other = measured(2, 6, &PUBLISHED);
     other.settings.insert("num_draft_tokens".into(), json!(8));
     other.settings.insert("db".into(), json!("elsewhere.db"));
     other.settings.insert("max_tokens".into(), json!(256.0));

@@ -1,6 +1,6 @@
-//! What speculation and the adapter gain within a run, prompt by prompt: the seed's figures, with intervals.
+//! What speculation and the adapter gain within a run, prompt by prompt: the summary's figures, with intervals.
 //!
-//! Iterations of a prompt are averaged, as the seed does it, so that an estimate over the prompts that both modes have is the
+//! Iterations of a prompt are averaged, as the summary does it, so that an estimate over the prompts that both modes have is the
 //! figure that stands without an interval.
 
 use std::collections::HashMap;
@@ -103,8 +103,8 @@ mod tests {
         }
     }
 
-    /// The seed's figures, spread over prompts without moving the means.
-    fn seed(num_prompts: u32) -> Vec<PromptAverages> {
+    /// The published figures, spread over prompts without moving the means.
+    fn published(num_prompts: u32) -> Vec<PromptAverages> {
         let prompt = |index: u32| {
             let shift = if index.is_multiple_of(2) { 0.1 } else { -0.1 };
             [
@@ -117,8 +117,8 @@ mod tests {
     }
 
     #[test]
-    fn seed_gains_what_it_printed_and_intervals_hold_it() {
-        let [base, lora] = paired_gains(&seed(8))[..] else { panic!("two modes speculate") };
+    fn published_gains_are_reproduced_and_intervals_hold_it() {
+        let [base, lora] = paired_gains(&published(8))[..] else { panic!("two modes speculate") };
         assert_eq!((base.mode, lora.mode), (Mode::SpecBase, Mode::SpecLora));
         let digits =
             |figure: PairedFigure, decimals: usize| format!("{:.decimals$}", figure.estimate.unwrap());
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn few_prompts_have_an_estimate_and_no_interval() {
-        let gains = paired_gains(&seed(5));
+        let gains = paired_gains(&published(5));
         assert_eq!((gains[0].speedup.num_prompts, gains[0].speedup.interval), (5, None));
         assert!(gains[0].speedup.estimate.is_some());
         assert_eq!(paired_gains(&[]), []);

@@ -22,7 +22,7 @@ pub fn labelled_lines(facts: &[(&str, String)], width: usize) -> String {
 }
 
 /// Breaks a line at spaces, or inside a word that has no room on a line of its own.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let mut rest: Vec<char> = word.chars().collect();

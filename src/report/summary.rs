@@ -68,15 +68,15 @@ pub struct PairedSummary {
     /// Relative change of the mean of tokens per second over `spec_base`, of these prompts.
     pub paired_tokens_per_second_gain: Option<f64>,
     /// Lower end of its interval.
-    pub tokens_per_second_gain_low: Option<f64>,
+    pub paired_tokens_per_second_gain_low: Option<f64>,
     /// Upper end.
-    pub tokens_per_second_gain_high: Option<f64>,
+    pub paired_tokens_per_second_gain_high: Option<f64>,
     /// Mean acceptance rate − that of `spec_base`, of these prompts.
     pub paired_acceptance_rate_gain: Option<f64>,
     /// Lower end of its interval.
-    pub acceptance_rate_gain_low: Option<f64>,
+    pub paired_acceptance_rate_gain_low: Option<f64>,
     /// Upper end.
-    pub acceptance_rate_gain_high: Option<f64>,
+    pub paired_acceptance_rate_gain_high: Option<f64>,
 }
 
 /// The table: one row a mode.
@@ -137,7 +137,7 @@ pub fn comparison_lines(summaries: &[ModeSummary]) -> Vec<String> {
 pub fn paired_lines(summaries: &[ModeSummary]) -> Vec<String> {
     let speedups: Vec<String> = summaries.iter().filter_map(paired_speedup).collect();
     let speedups = (!speedups.is_empty())
-        .then(|| format!("Speedup by prompt (geometric mean): {}", speedups.join("; ")));
+        .then(|| format!("Decode speedup by prompt (geometric mean): {}", speedups.join("; ")));
     let lora = summaries.iter().find(|summary| summary.mode == Mode::SpecLora);
     speedups.into_iter().chain(lora.and_then(|lora| paired_improvement(&lora.paired))).collect()
 }
@@ -157,8 +157,9 @@ fn paired_improvement(paired: &PairedSummary) -> Option<String> {
             .map(|(low, high)| format!(" (95 % interval {:+.1} to {:+.1})", 100.0 * low, 100.0 * high));
         Some(format!("{:+.1}{unit}{}", 100.0 * gain?, interval.unwrap_or_default()))
     };
-    let speed_interval = paired.tokens_per_second_gain_low.zip(paired.tokens_per_second_gain_high);
-    let rate_interval = paired.acceptance_rate_gain_low.zip(paired.acceptance_rate_gain_high);
+    let speed_interval =
+        paired.paired_tokens_per_second_gain_low.zip(paired.paired_tokens_per_second_gain_high);
+    let rate_interval = paired.paired_acceptance_rate_gain_low.zip(paired.paired_acceptance_rate_gain_high);
     let gains: Vec<String> = [
         gain(paired.paired_tokens_per_second_gain, speed_interval, "% tokens/s"),
         gain(paired.paired_acceptance_rate_gain, rate_interval, " pp acceptance"),
@@ -238,7 +239,7 @@ pub(super) mod tests {
         }
     }
 
-    /// The figures that the seed of this project published.
+    /// The summary that SpecLoRA published.
     fn seed() -> [ModeSummary; 3] {
         let summary = |mode, speed: f64, acceptance| ModeSummary {
             avg_tokens_per_second: Some(speed),
@@ -314,11 +315,11 @@ pub(super) mod tests {
             paired_speedup: Some(1.592),
             num_gain_prompts: 32,
             paired_tokens_per_second_gain: Some(0.152_488),
-            tokens_per_second_gain_low: Some(0.131),
-            tokens_per_second_gain_high: Some(0.17),
+            paired_tokens_per_second_gain_low: Some(0.131),
+            paired_tokens_per_second_gain_high: Some(0.17),
             paired_acceptance_rate_gain: Some(0.139),
-            acceptance_rate_gain_low: Some(-0.002),
-            acceptance_rate_gain_high: Some(0.16),
+            paired_acceptance_rate_gain_low: Some(-0.002),
+            paired_acceptance_rate_gain_high: Some(0.16),
             ..PairedSummary::default()
         };
         let summaries = [
@@ -329,7 +330,7 @@ pub(super) mod tests {
         assert_eq!(
             paired_lines(&summaries),
             [
-                "Speedup by prompt (geometric mean): spec_base 1.38x (95 % interval 1.35 to 1.41, 32 prompts); \
+                "Decode speedup by prompt (geometric mean): spec_base 1.38x (95 % interval 1.35 to 1.41, 32 prompts); \
                  spec_lora 1.59x (1 prompt: too few for an interval)",
                 "LoRA improvement by prompt: +15.2% tokens/s (95 % interval +13.1 to +17.0), \
                  +13.9 pp acceptance (95 % interval -0.2 to +16.0), 32 prompts",

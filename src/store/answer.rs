@@ -70,7 +70,7 @@ impl Receiver for Rows {
 }
 
 /// Hands the rows of a statement, whose parameters are bound, to a receiver; `explain` says what an error of SQLite means.
-pub(super) fn hand_out<R: Receiver>(
+pub(super) fn stream_rows<R: Receiver>(
     statement: &mut Statement<'_>,
     receiver: &mut R,
     explain: impl Fn(rusqlite::Error) -> Error,
@@ -79,8 +79,11 @@ pub(super) fn hand_out<R: Receiver>(
     receiver.begin(&columns::columns(statement))?;
     let mut answer = statement.raw_query();
     while let Some(row) = answer.next().map_err(&explain)? {
-        let values = (0..num_columns).map(|index| Ok(row.get_ref(index)?.into()));
-        receiver.row(values.collect::<rusqlite::Result<_>>().map_err(&explain)?)?;
+        let mut values = Vec::with_capacity(num_columns);
+        for index in 0..num_columns {
+            values.push(row.get_ref(index).map_err(&explain)?.into());
+        }
+        receiver.row(values)?;
     }
     receiver.end()
 }
@@ -112,7 +115,7 @@ mod tests {
         sample::fill(&mut store);
         let mut full = Full(0);
         let query = Query::find("generations").unwrap();
-        assert!(store.hand_query(query, &[(":run_id", 1.into())], &mut full).is_err());
+        assert!(store.stream_query(query, &[(":run_id", 1.into())], &mut full).is_err());
         assert_eq!(full.0, 2);
     }
 }

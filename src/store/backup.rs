@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use uuid::Uuid;
 
 use super::open::{beside, check_place};
@@ -46,9 +46,25 @@ impl Store {
         copied
     }
 
+    /// The file that is to blame for an error of copying: damage and locks are the database's own, all else is the copy's.
+    fn blamed<'a>(&'a self, error: &Error, copy: &'a Path) -> &'a Path {
+        let Error::Unplaced(error) = error else {
+            return copy;
+        };
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                &self.path
+            }
+            _ => copy,
+        }
+    }
+
     fn copy(&self, path: &Path, partial: &Path) -> Result<Backup> {
         let schema_version = self.read(|connection| statistics::pragma(connection, "user_version"))?;
-        vacuum_into(&self.connection, partial).map_err(|error| error.in_file(path))?;
+        vacuum_into(&self.connection, partial).map_err(|error| {
+            let blamed = self.blamed(&error, path);
+            error.in_file(blamed)
+        })?;
         let damaged = |problem: String| Error::BackupDamaged { path: path.to_owned(), problem };
         let check = || -> Result<Backup> {
             let copy = Connection::open_with_flags(partial, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -149,8 +165,8 @@ mod tests {
             let message = store.back_up(path).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         };
-        check(&path, "is there already");
-        check(store.path(), "is there already");
+        check(&path, "already exists");
+        check(store.path(), "already exists");
         check(&folder.path().join("none/copy.db"), "no folder");
         check(folder.path(), "is a folder");
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine");

@@ -16,10 +16,15 @@ impl Store {
                 problems.push(message?);
             }
             problems.retain(|message| message != "ok");
-            let mut references = connection.prepare("PRAGMA foreign_key_check")?;
+            let mut references = connection.prepare(
+                "SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2 ORDER BY 1, 2",
+            )?;
             let dangling = references.query_map([], |row| {
-                let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-                Ok(format!("a row of {table} points at a row of {parent} that is not there"))
+                let (table, parent, num_rows): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(match num_rows {
+                    1 => format!("a row of {table} points at a row of {parent} that is not there"),
+                    _ => format!("{num_rows} rows of {table} point at rows of {parent} that are not there"),
+                })
             })?;
             for problem in dangling {
                 problems.push(problem?);

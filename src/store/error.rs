@@ -22,7 +22,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The file's folder is missing.
-    #[error("no folder {} for the database (create it, or name another place with --db)", folder.display())]
+    #[error("no folder {} to write to (create it, or name another place)", folder.display())]
     NoFolder {
         /// The folder.
         folder: PathBuf,
@@ -108,7 +108,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A copy never replaces a file.
-    #[error("{} is there already (a backup replaces nothing: name another file)", path.display())]
+    #[error("{} already exists (a backup replaces nothing: name another file)", path.display())]
     BackupExists {
         /// The file.
         path: PathBuf,
@@ -122,7 +122,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A copy is not what was copied.
-    #[error("the copy {} is not sound and was removed: {problem} (speclora stats --check looks at the database)", path.display())]
+    #[error("the copy {} is not sound and was removed: {problem} (speclora stats --check says whether the database itself is sound)", path.display())]
     BackupDamaged {
         /// The copy.
         path: PathBuf,
@@ -180,7 +180,7 @@ pub enum Error {
         source: rusqlite::Error,
     },
     /// SQLite refused, in a way that has no better name here.
-    #[error("{} did not take a statement", path.display())]
+    #[error("SQLite refused a statement on {}", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
@@ -342,7 +342,7 @@ pub enum Error {
     #[error("interrupted")]
     SqlInterrupted,
     /// Nothing to do.
-    #[error("there is no statement in what was given")]
+    #[error("no SQL statement was given (pass one, or - to read from standard input)")]
     NoSql,
     /// A parameter of a statement that was typed got no value.
     #[error("the statement needs a value for {parameter} (--param {}=VALUE)", parameter.trim_start_matches([':', '@', '$']))]
@@ -354,7 +354,7 @@ pub enum Error {
     #[error("a parameter of the statement has no name (write :name for ?, and give --param name=VALUE)")]
     NamelessParameter,
     /// A value that no statement asks for.
-    #[error("no statement has the parameter :{0}")]
+    #[error("no statement has the parameter :{0} (write :{0} in the statement, or leave --param {0} out)")]
     UnusedParameter(String),
     /// A value for a parameter that the query does not have.
     #[error("query {query} has no parameter {parameter} (its parameters are {known})")]

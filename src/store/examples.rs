@@ -66,6 +66,20 @@ impl Store {
         })
     }
 
+    /// Counts the examples of a target, or of all, also those that only runs in the trash or deleted ones have collected.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn num_stored_examples(&self, target_model_sha256: Option<&str>) -> Result<i64> {
+        self.read(|connection| {
+            let sql = "SELECT count(*)
+                FROM examples AS e
+                JOIN models AS m ON m.id = e.target_model_id
+                WHERE ?1 IS NULL OR m.sha256 = ?1";
+            Ok(connection.query_row(sql, [target_model_sha256], |row| row.get(0))?)
+        })
+    }
+
     /// Returns what the target thought at each output position of an example, checked against its SHA-256.
     ///
     /// # Errors

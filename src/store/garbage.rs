@@ -1,7 +1,7 @@
 //! What the trash holds, what of it somebody needs, and its end.
 //!
-//! Nothing else deletes a run. What can go is worked out in tables of the connection, by `plan.sql`, so that a dry run and
-//! the deletion are of the same mind.
+//! Apart from statements that users write themselves, nothing else deletes a run. What can go is worked out in tables of the connection, by `plan.sql`, so that a dry run and
+//! the deletion agree.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -14,7 +14,7 @@ pub struct Garbage {
     /// The runs that go.
     pub runs: Vec<RunId>,
     /// Rows that go, by table; tables that keep all of theirs are left out.
-    pub tables: Vec<Remains>,
+    pub tables: Vec<DeletedRows>,
     /// How many training runs lose the state of their optimiser, from which nothing can go on.
     pub num_states: i64,
     /// The runs that stay in the trash because something needs them.
@@ -28,7 +28,7 @@ pub struct Garbage {
 
 /// The rows of a table that go.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Remains {
+pub struct DeletedRows {
     /// The table.
     pub table: &'static str,
     /// How many.
@@ -114,23 +114,33 @@ impl Store {
         self.read(|connection| {
             // Tables of this connection go with the transaction.
             let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
-            plan(&transaction, trashed_by_ms)
+            let mut garbage = plan(&transaction, trashed_by_ms)?;
+            estimate_bytes(&transaction, &mut garbage.tables)?;
+            Ok(garbage)
         })
     }
 
     /// Deletes for good the runs that came into the trash by a time and what nobody else needs of theirs, in one
-    /// transaction: all of it, or nothing. Returns what went.
+    /// transaction: all of it, or nothing. Returns what went; how many bytes, is estimated before the transaction, since that
+    /// reads the whole file.
     ///
     /// # Errors
     /// If the database cannot be written.
     pub fn collect_garbage(&mut self, trashed_by_ms: i64) -> Result<Garbage> {
-        let garbage = self.write_durably(|transaction| {
-            let garbage = plan(transaction, trashed_by_ms)?;
+        let expected = self.garbage(trashed_by_ms)?;
+        if expected.tables.is_empty() {
+            return Ok(expected);
+        }
+        self.write_durably(|transaction| {
+            let mut garbage = plan(transaction, trashed_by_ms)?;
             transaction.execute_batch(include_str!("garbage/apply.sql"))?;
             drop_plan(transaction)?;
+            for rows in &mut garbage.tables {
+                let like = expected.tables.iter().find(|expected| expected.table == rows.table);
+                rows.bytes = like.map_or(0, |like| like.bytes * rows.num_rows / like.num_rows);
+            }
             Ok(garbage)
-        })?;
-        Ok(garbage)
+        })
     }
 
     /// Gives pages that hold nothing back to the file system, some at a time, so that other processes get their turn.
@@ -201,13 +211,13 @@ fn plan(connection: &Connection, trashed_by_ms: i64) -> Result<Garbage> {
     connection.execute_batch("CREATE TEMP TABLE gc_bounds (before_ms INTEGER NOT NULL)")?;
     connection.execute("INSERT INTO gc_bounds (before_ms) VALUES (?1)", [trashed_by_ms])?;
     connection.execute_batch(include_str!("garbage/plan.sql"))?;
-    let count = |sql: &str| connection.query_row(sql, [], |row| row.get(0));
     Ok(Garbage {
         runs: runs(connection)?,
-        tables: remains(connection)?,
-        num_states: count("SELECT count(DISTINCT run_id) FROM gc_states")?,
+        tables: deleted_rows(connection)?,
+        num_states: count(connection, "SELECT count(DISTINCT run_id) FROM gc_states")?,
         kept: kept(connection)?,
         num_too_young: count(
+            connection,
             "SELECT count(*) FROM runs WHERE deleted_at_ms > (SELECT before_ms FROM gc_bounds)",
         )?,
         kept_examples: kept_examples(connection)?,
@@ -220,30 +230,38 @@ fn runs(connection: &Connection) -> Result<Vec<RunId>> {
     Ok(runs.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Counts the rows that go. Their bytes are their share of what the table and its indexes take; of blobs, what they are.
-fn remains(connection: &Connection) -> Result<Vec<Remains>> {
-    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+/// Counts the rows that go.
+fn deleted_rows(connection: &Connection) -> Result<Vec<DeletedRows>> {
     let mut found = Vec::new();
     for (table, rows) in DELETED {
-        let num_rows = count(&format!("SELECT count(*) FROM {table} WHERE {rows}"))?;
+        let num_rows = count(connection, &format!("SELECT count(*) FROM {table} WHERE {rows}"))?;
         if num_rows > 0 {
-            found.push(Remains { table, num_rows, bytes: 0 });
+            found.push(DeletedRows { table, num_rows, bytes: 0 });
         }
     }
-    if found.is_empty() {
-        return Ok(found);
+    Ok(found)
+}
+
+/// Rows take their share of what their table and its indexes take; blobs, what they are.
+fn estimate_bytes(connection: &Connection, tables: &mut [DeletedRows]) -> Result<()> {
+    if tables.is_empty() {
+        return Ok(());
     }
     let sizes = statistics::tree_sizes(connection)?;
-    for Remains { table, num_rows, bytes } in &mut found {
+    for DeletedRows { table, num_rows, bytes } in tables {
         *bytes = if *table == "blob_chunks" {
-            count("SELECT sum(size_bytes) FROM blobs WHERE id IN (SELECT blob_id FROM gc_blobs)")?
+            count(connection, "SELECT sum(size_bytes) FROM blobs WHERE id IN (SELECT blob_id FROM gc_blobs)")?
         } else {
             let all: i64 = sizes.iter().filter(|size| size.table == *table).map(|size| size.bytes).sum();
-            let num_all = count(&format!("SELECT count(*) FROM {table}"))?;
+            let num_all = count(connection, &format!("SELECT count(*) FROM {table}"))?;
             (all as f64 * (*num_rows as f64 / num_all as f64)) as i64
         };
     }
-    Ok(found)
+    Ok(())
+}
+
+fn count(connection: &Connection, sql: &str) -> Result<i64> {
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 fn kept(connection: &Connection) -> Result<Vec<KeptRun>> {

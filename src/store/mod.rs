@@ -58,7 +58,7 @@ use rusqlite::{Connection, Transaction};
 pub use answer::{Receiver, Rows};
 pub use error::{Error, Result};
 pub use examples::ExampleFilter;
-pub use garbage::{Garbage, KeptRun, Need, Remains};
+pub use garbage::{DeletedRows, Garbage, KeptRun, Need};
 pub use generations::SlotKey;
 pub use metrics::ModeMetrics;
 pub use models::FileStamp;

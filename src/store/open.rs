@@ -66,7 +66,8 @@ pub(super) fn check_exists(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Err(Error::IsFolder { path: path.to_owned() });
     }
-    if !path.exists() {
+    // An empty file is no database yet: reading one must not make it one.
+    if path.metadata().map_or(true, |file| file.is_file() && file.len() == 0) {
         return Err(Error::NoDatabase { path: path.to_owned() });
     }
     Ok(())

@@ -4,7 +4,7 @@ mod header;
 
 use rusqlite::{CachedStatement, Connection, Statement};
 
-use super::answer::{Receiver, Rows, hand_out};
+use super::answer::{Receiver, Rows, stream_rows};
 use super::value::Value;
 use super::{Error, Result, Store, runs};
 use crate::nearest::nearest;
@@ -134,7 +134,7 @@ impl Store {
         let explain = |error: Error| error.in_file(&self.path);
         let mut rows = Rows::default();
         let mut statement = prepared(&self.connection, query, sql, parameters).map_err(explain)?;
-        hand_out(&mut statement, &mut rows, |error| explain(error.into()))?;
+        stream_rows(&mut statement, &mut rows, |error| explain(error.into()))?;
         Ok(rows)
     }
 
@@ -142,7 +142,7 @@ impl Store {
     ///
     /// # Errors
     /// If parameters are missing or unknown, or the receiver does not take what it is given.
-    pub fn hand_query<R: Receiver>(
+    pub fn stream_query<R: Receiver>(
         &self,
         query: Query,
         parameters: &[(&str, Value)],
@@ -150,7 +150,7 @@ impl Store {
     ) -> std::result::Result<(), R::Error> {
         let explain = |error: Error| error.in_file(&self.path);
         let mut statement = prepared(&self.connection, query, query.sql, parameters).map_err(explain)?;
-        hand_out(&mut statement, receiver, |error| explain(error.into()))
+        stream_rows(&mut statement, receiver, |error| explain(error.into()))
     }
 }
 

@@ -7,32 +7,28 @@ use super::{Result, Store, lookup, runs};
 use crate::record::RunId;
 
 impl Store {
-    /// Gives a run tags; a key that it has already gets the new value.
+    /// Gives a run tags, where a key that it has already gets the new value, and takes away those of other keys. Returns the
+    /// keys of the latter that it had.
     ///
     /// # Errors
     /// If there is no such run.
-    pub fn set_tags(&mut self, run: RunId, tags: &[(String, String)]) -> Result<()> {
+    pub fn change_tags(
+        &mut self,
+        run: RunId,
+        tags: &[(String, String)],
+        removed: &[String],
+    ) -> Result<Vec<String>> {
         self.write(|transaction| {
             check_exists(transaction, run)?;
-            runs::insert_tags(transaction, run, tags)
-        })
-    }
-
-    /// Takes tags away from a run, and returns the keys that it had.
-    ///
-    /// # Errors
-    /// If there is no such run.
-    pub fn remove_tags(&mut self, run: RunId, keys: &[String]) -> Result<Vec<String>> {
-        self.write(|transaction| {
-            check_exists(transaction, run)?;
+            runs::insert_tags(transaction, run, tags)?;
             let mut delete = transaction.prepare("DELETE FROM run_tags WHERE run_id = ?1 AND key = ?2")?;
-            let mut removed = Vec::new();
-            for key in keys {
+            let mut found = Vec::new();
+            for key in removed {
                 if delete.execute(params![run.0, key])? > 0 {
-                    removed.push(key.clone());
+                    found.push(key.clone());
                 }
             }
-            Ok(removed)
+            Ok(found)
         })
     }
 
@@ -103,10 +99,10 @@ mod tests {
         let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
-        store.set_tags(run, &pairs(&[("a", "1"), ("b", "")])).unwrap();
-        store.set_tags(run, &pairs(&[("a", "2"), ("c", "x=y")])).unwrap();
-        let keys = ["b", "none"].map(str::to_owned);
-        assert_eq!(store.remove_tags(run, &keys).unwrap(), ["b"]);
+        store.change_tags(run, &pairs(&[("a", "1"), ("b", "")]), &[]).unwrap();
+        let removed = ["b", "none"].map(str::to_owned);
+        let found = store.change_tags(run, &pairs(&[("a", "2"), ("c", "x=y")]), &removed).unwrap();
+        assert_eq!(found, ["b"]);
         assert_eq!(store.run_plan(run).unwrap().tags, pairs(&[("a", "2"), ("c", "x=y")]));
 
         for text in ["first", "second\nline"] {
@@ -139,8 +135,8 @@ mod tests {
         let (_folder, mut store) = sample::store();
         let run = RunId(7);
         let failed = [
-            store.set_tags(run, &[("a".to_owned(), String::new())]).err(),
-            store.remove_tags(run, &["a".to_owned()]).err(),
+            store.change_tags(run, &[("a".to_owned(), String::new())], &[]).err(),
+            store.change_tags(run, &[], &["a".to_owned()]).err(),
             store.add_note(run, "x").err(),
             store.rename_run(run, None).err(),
             store.run_name(run).err(),

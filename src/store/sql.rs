@@ -16,7 +16,7 @@ use std::time::Duration;
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch, Connection, Statement};
 
-use super::answer::{Receiver, hand_out};
+use super::answer::{Receiver, stream_rows};
 use super::value::Value;
 use super::{Error, Store, migrate, open};
 use clock::{Clock, Timed};
@@ -140,7 +140,7 @@ fn run<R: Receiver>(
         is_any = true;
         bind(&mut statement, &options.parameters)?;
         let before = connection.total_changes();
-        hand_out_or_run(&mut statement, &mut receiver, explain)?;
+        stream_or_run(&mut statement, &mut receiver, explain)?;
         if !statement.readonly() {
             let num_rows = connection.changes();
             let num_all = connection.total_changes() - before;
@@ -154,13 +154,13 @@ fn run<R: Receiver>(
 }
 
 /// A statement without columns has no answer, and is only carried out.
-fn hand_out_or_run<R: Receiver>(
+fn stream_or_run<R: Receiver>(
     statement: &mut Statement<'_>,
     receiver: &mut R,
     explain: impl Fn(rusqlite::Error) -> Error,
 ) -> Result<(), R::Error> {
     if statement.column_count() > 0 {
-        return hand_out(statement, receiver, explain);
+        return stream_rows(statement, receiver, explain);
     }
     while statement.raw_query().next().map_err(&explain)?.is_some() {}
     Ok(())

@@ -1,4 +1,4 @@
-//! How large a database is, and what takes the room.
+//! How large a database is, and what takes the space.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::{Result, Store, open};
 
-/// How large a database is, and what takes the room.
+/// How large a database is, and what takes the space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statistics {
     /// The size of its file.
@@ -135,7 +135,6 @@ fn blob_uses(connection: &Connection) -> Result<Vec<BlobUse>> {
 
 #[cfg(test)]
 mod tests {
-
     use crate::store::sample;
 
     #[test]

@@ -176,9 +176,11 @@ fn what_cannot_be_exported_is_refused_and_files_stay() {
         assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(outcome.stderr.contains(part), "{arguments:?}: {}", outcome.stderr);
     };
+    let unknown = workspace.run(&["export", "1", "run", "--what", "rounds"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
+    assert!(unknown.stderr.contains("no run run"), "{}", unknown.stderr);
     refused(&["runs", "list", "--format", "parquet"], "speclora export writes it");
     refused(&["export", "1", "2"], "say with --what");
-    refused(&["export", "1", "run", "--what", "rounds"], "run");
     refused(&["export", "1", "--all", "--what", "rounds"], "--all");
     refused(&["export", "1", "--what", "rounds", "-o", "x.parquet", "--format", "csv"], "does not fit");
     refused(&["export", "1", "--what", "rounds", "-o", "speclora.db"], "is the database");

@@ -48,6 +48,14 @@ fn questions_are_listed_shown_and_answered() {
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/queries/mode_metrics.sql")).unwrap()
     );
 
+    for query in rows.as_array().unwrap() {
+        let (name, takes) = (query["name"].as_str().unwrap(), query["parameters"].as_str().unwrap());
+        let needed = takes.split(", ").filter(|parameter| !parameter.is_empty() && !parameter.contains('='));
+        let given: Vec<String> = needed.map(|key| format!("--param={key}=1")).collect();
+        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        workspace.succeed(&[&["query", name], given.as_slice()].concat());
+    }
+
     let by_name = workspace.json(&["query", "speed_by_mode", "--run", "first"]);
     assert_eq!(by_name, workspace.json(&["query", "mode_metrics", "--param", "run_id=@latest"]));
     assert_eq!(by_name, workspace.json(&["query", "mode-metrics", "-P", ":run_id=1"]));
@@ -132,7 +140,7 @@ fn statements_that_fail_say_where_and_change_nothing() {
         &["no such column: statu (did you mean status?)", "line 2:   statu\n", "           ^"],
     );
     check(&workspace, &["sql", "DELETE FROM runs"], 1, &["would delete rows of runs", "--write allows it"]);
-    check(&workspace, &["sql", "  "], 2, &["there is no statement"]);
+    check(&workspace, &["sql", "  "], 2, &["no SQL statement was given"]);
     check(&workspace, &["sql", "SELECT :a"], 2, &["needs a value for :a (--param a=VALUE)"]);
     check(&workspace, &["sql", "SELECT 1", "-P", "a=1"], 2, &["no statement has the parameter :a"]);
     check(&workspace, &["sql", "SELECT 1", "--timeout", "soon"], 2, &["--timeout", "soon"]);

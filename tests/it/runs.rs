@@ -61,7 +61,8 @@ fn each_kind_of_run_is_listed_and_shown_with_what_it_leaves() {
     assert_eq!(workspace.json(&["runs", "show", "1"])["collected"]["num_examples"], 12);
 
     let bench = workspace.succeed(&["runs", "show", "2"]);
-    for part in ["Generations", "6 of 6", "Summary", "Beside the means", "Lossless: 2 of 2 prompts"] {
+    for part in ["Generations", "6 of 6", "Summary", "Pooled figures and medians", "Lossless: 2 of 2 prompts"]
+    {
         assert!(bench.contains(part), "{part} is not in {bench}");
     }
     assert!(!bench.contains("Steps") && !bench.contains("Examples"), "{bench}");
@@ -73,7 +74,7 @@ fn each_kind_of_run_is_listed_and_shown_with_what_it_leaves() {
         (&collecting, "learned from what this one collected"),
         (&training, "collected what this one learned from"),
         (&training, "made the adapter of this one"),
-        (&training, "How it went, step by step"),
+        (&training, "Training curve"),
         (&bench, "Tokens per second, in the order in which generations ran"),
     ] {
         assert!(shown.contains(part), "{part} is not in {shown}");
@@ -108,7 +109,7 @@ fn labels_and_filters(workspace: &Workspace) {
     };
     says(&["runs", "tag", "run", "2", "sweep=1", "host=a=b"], "run 2: sweep=1, host=a=b");
     says(&["runs", "tag", "3", "sweep=2", "extra="], "run 3: sweep=2, extra=");
-    says(&["runs", "tag", "3", "--remove", "extra", "--remove", "none"], "run 3: no extra any more");
+    says(&["runs", "tag", "3", "--remove", "extra", "--remove", "none"], "run 3: removed extra");
     says(&["runs", "rename", "2", "baseline"], "run 2 is baseline");
     says(
         &["runs", "rename", "4", "baseline"],
@@ -244,12 +245,12 @@ fn what_cannot_be_asked_of_runs_is_refused_with_what_can() {
     check(&["runs", "list", "--where", "duration>long"], 2, &["> takes a number, got \"long\""]);
     check(&["runs", "list", "--where", "duration~1"], 2, &["duration is a number"]);
     check(&["runs", "list", "--where", "x' OR 1=1 --=2"], 1, &["no run has a value named x' OR 1"]);
-    check(&["runs", "list", "--best", "threads"], 2, &["neither end of it is the better"]);
+    check(&["runs", "list", "--best", "threads"], 2, &["neither high nor low values of it are better"]);
     check(&["runs", "list", "--best", "speedup", "--sort", "name"], 2, &["cannot be used with"]);
     check(&["runs", "list", "--columns", "name,name"], 2, &["--columns names name twice"]);
     check(&["runs", "list", "--adapter", "none"], 1, &["no adapter none"]);
     check(&["runs", "list", "-l", "0"], 2, &["--limit"]);
-    check(&["runs", "tag", "1"], 2, &["which tags shall 1 have?"]);
+    check(&["runs", "tag", "1"], 2, &["name tags to set on run 1"]);
     check(&["runs", "tag", "1", "a"], 2, &["a tag is KEY=VALUE, got \"a\""]);
     check(&["runs", "tag", "1", "a=1", "--remove", "a"], 2, &["given and removed at once"]);
     check(&["runs", "tag", "9", "a=1"], 1, &["no run 9 (the newest is 1"]);
@@ -264,8 +265,8 @@ fn what_cannot_be_asked_of_runs_is_refused_with_what_can() {
     check(&["runs", "gc", "--vacuum"], 2, &["--apply"]);
     check(&["runs", "gc", "--older-than", "long"], 2, &["--older-than", "30d"]);
     check(&["backup", "-"], 2, &["backup writes a file"]);
-    check(&["backup", "prompts.txt"], 1, &["prompts.txt is there already"]);
-    check(&["backup", "speclora.db"], 1, &["speclora.db is there already"]);
+    check(&["backup", "prompts.txt"], 1, &["prompts.txt already exists"]);
+    check(&["backup", "speclora.db"], 1, &["speclora.db already exists"]);
     check(&["backup", "none/copy.db"], 1, &["no folder none"]);
     check(&["runs", "show", "1", "--format", "csv"], 2, &["runs show writes table, md or json"]);
 }

@@ -5,7 +5,7 @@
 
 The database may be any; benches/make_database.py makes one with runs of every kind and what is hard. It is copied, the
 program adds one run of each kind (whose own output is checked too), and each printed value is then compared with what
-rows.py, printed.py and compare.py say: whole numbers and texts must be equal, others to a relative error of
+rows.py, printed.py, compare.py and tables.py say: whole numbers and texts must be equal, others to a relative error of
 1e-9. A key that is printed and not known here is an error, so that no number goes unchecked. Needs Python 3.9 alone.
 """
 
@@ -22,18 +22,23 @@ from pathlib import Path
 
 import printed
 import rows
-from compare import METRICS, compared, speedup
+import tables
+from compare import Change, compared, sentences
+from compared_runs import num_reasons
 from figures import Figures
-from raw import MODES
 from rows import WHAT
+from sides import comparisons
+from significance import judge
 
 TOLERANCE = 1e-9
-
-
+# Changes are what is left of figures near 1: what is below this comes from rounding.
+SMALLEST_CHANGE = 1e-12
 RESAMPLED = {
     *("paired", "num_paired_prompts", "paired_speedup", "paired_speedup_low", "paired_speedup_high", "num_gain_prompts"),
-    *("paired_tokens_per_second_gain", "tokens_per_second_gain_low", "tokens_per_second_gain_high"),
-    *("paired_acceptance_rate_gain", "acceptance_rate_gain_low", "acceptance_rate_gain_high"),
+    *("paired_tokens_per_second_gain", "paired_tokens_per_second_gain_low", "paired_tokens_per_second_gain_high"),
+    *("paired_acceptance_rate_gain", "paired_acceptance_rate_gain_low", "paired_acceptance_rate_gain_high"),
+    *("tokens_per_second_gain_low", "tokens_per_second_gain_high"),
+    *("acceptance_rate_gain_low", "acceptance_rate_gain_high"),
     *("checkpoint_id", "deleted_at", "related_runs", "dated_notes"),
 }
 """Keys of intervals, which tests/fixtures/stats holds, and of facts that are no figures: not computed again here."""
@@ -83,17 +88,18 @@ class Check:
 def is_equal(found, expected):
     numbers = [value for value in (found, expected) if isinstance(value, (int, float)) and not isinstance(value, bool)]
     if len(numbers) == 2 and any(isinstance(value, float) for value in numbers):
-        return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=0.0) or found == expected
+        smallest = SMALLEST_CHANGE if isinstance(expected, Change) else 0.0
+        return math.isclose(found, expected, rel_tol=TOLERANCE, abs_tol=smallest) or found == expected
     return type(found) is type(expected) and found == expected
 
 
 def live(check):
-    """Has the program make a run of each kind, and returns what it printed."""
+    """Has the program make a run of each kind, and a bench more to compare; returns what it printed of each kind."""
     small = ["-m", "16", "--seed", "3"]
+    bench = ["bench", "-f", "builtin:bench", "-l", "7", "-n", "2", "--adapter", "latest", "--control", "-m", "16"]
+    check.json(*bench, "--seed", "4")
     return {
-        "bench": check.json(
-            "bench", "-f", "builtin:bench", "-l", "3", "-n", "2", "--adapter", "latest", "--control", *small
-        ),
+        "bench": check.json(*bench, "--seed", "3"),
         "collect": check.json("collect", "-f", "builtin:train", "-l", "8", *small),
         "train": check.json(
             "train", "--rank", "2", "--epochs", "1", "--eval-every", "1", "--holdout", "0.5", "--seed", "3"
@@ -166,11 +172,16 @@ def check_run(check, raw, run):
     check.same(f"runs show {run}", check.json("runs", "show", str(run)), printed.shown(raw, run))
     check.same(f"export {run}", check.json("export", str(run)), printed.exported(raw, run))
     if raw.runs[run]["kind"] == "bench":
-        text = [" ".join(line.split()) for line in check.output("runs", "show", str(run)).splitlines()]
-        for line in printed.summary_lines(raw, run):
-            check.num_values += 1
-            if line not in text:
-                raise Mismatch(f"runs show {run}: no line {line!r}")
+        check_lines(check, f"runs show {run}", check.output("runs", "show", str(run)), tables.summary_lines(raw, run))
+
+
+def check_lines(check, place, text, expected):
+    """That a text for people has these lines, however they are aligned."""
+    lines = {" ".join(line.split()) for line in text.splitlines()}
+    for line in expected:
+        check.num_values += 1
+        if line not in lines:
+            raise Mismatch(f"{place}: no line {line!r} is printed")
 
 
 def check_rows(check, raw):
@@ -218,34 +229,33 @@ def check_queries(check, raw):
             )
 
 
-def sides(raw):
-    """Pairs of benches over the same prompts, and pairs of modes of one."""
-    runs = [run for run, row in sorted(raw.runs.items()) if row["kind"] == "bench" and row["deleted_at_ms"] is None]
-    by_set = {}
-    for run in runs:
-        by_set.setdefault(tuple(row["prompt_id"] for row in raw.rows("run_prompts", run)), []).append(run)
-    for of_set in by_set.values():
-        for first, second in zip(of_set, of_set[1:]):
-            yield from (((first, mode), (second, mode)) for mode in MODES)
-    yield from (((run, "spec_base"), (run, "spec_lora")) for run in runs)
+def check_compare(check, raw):
+    """`compare` of runs and of modes, for programs, and some of it for people."""
+    for place, sides in enumerate(comparisons(raw)):
+        names = [f"{run}:{mode}" if mode else str(run) for run, mode in sides]
+        baseline, *others = dict.fromkeys(run for run, _ in sides)
+        reasons = sum(num_reasons(raw, baseline, run) for run in others)
+        command = ["compare", *names, *(["--force"] if reasons else [])]
+        found, expected = check.json(*command), compared(raw, sides)
+        judge(expected, found)
+        check_texts(check, " ".join(command), found, expected, reasons)
+        check.same(" ".join(command), found, expected)
+        if place % 3 == 0:
+            check_lines(check, " ".join(command), check.output(*command), tables.comparison_lines(found))
 
 
-def check_definitions(check, raw):
-    """That comparisons are recomputed soundly: what is said of two sides in both orders must agree."""
-    for first, second in sides(raw):
-        for metric in METRICS:
-            there, back = compared(raw, first, second, metric), compared(raw, second, first, metric)
-            check.same(f"{first} {second} {metric}", there["num_prompts"], back["num_prompts"])
-            if there["num_prompts"]:
-                check.same(
-                    f"{first} {second} {metric}",
-                    [there["num_better"], there["num_same"]],
-                    [back["num_worse"], back["num_same"]],
-                )
-                check.same(f"{first} {second} {metric}", there["difference"], -back["difference"])
-    for run in {first[0] for first, _ in sides(raw)}:
-        if speedup(raw, run, "target_only") is not None:
-            check.same(f"speedup of run {run}", speedup(raw, run, "target_only"), 1.0)
+def check_texts(check, place, found, expected, reasons):
+    """Takes out the texts of a comparison, of which the sentences about outputs and the number of reasons are known."""
+    ignored, cautions, facts = [found.pop(name) for name in ["ignored_reasons", "cautions", "facts"]]
+    check.same(f"{place}: number of ignored reasons", len(ignored), reasons)
+    check.same(f"{place}: told reasons", any("--force" in line for line in cautions), reasons > 0)
+    # Not every build prints headlines yet.
+    ends = tables.headline_ends(expected)
+    headlines = found.pop("headlines", ends)
+    check.same(f"{place}: number of headlines", len(headlines), len(ends))
+    check.same(f"{place}: headlines", [line[-len(end) :] for line, end in zip(headlines, ends)], ends)
+    of_outputs = [line for line in facts if line.startswith(("Lossless (", "Same output ("))]
+    check.same(f"{place}: sentences", of_outputs, sentences(expected["contrasts"]))
 
 
 def main():
@@ -269,7 +279,7 @@ def main():
             known = commands(check)
             if "query" in known:
                 check_queries(check, raw)
-            check_definitions(check, raw)
+            check_compare(check, raw)
         except Mismatch as mismatch:
             sys.exit(f"{mismatch}")
     print(f"{check.num_values} values of {len(raw.runs)} runs, {check.num_commands} commands: all as recomputed")

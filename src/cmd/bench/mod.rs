@@ -13,7 +13,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::facts::Facts;
-use super::present::lines_below;
+use super::measured::{self, lines_below};
 use super::{UsageError, is_closed_pipe, output, present};
 use crate::config::Overrides;
 use crate::record::{RunId, RunKind};
@@ -162,16 +162,16 @@ fn report(output: Option<&Path>, store: &Store, run: RunId, context: &Context) -
         true => Ok(()),
         false => print_summary(store, run, context),
     };
-    context.write(path, &present::bench_export(store, run)?.to_json())?;
+    context.write(path, &measured::bench_export(store, run)?.to_json())?;
     printed
 }
 
 fn print_summary(store: &Store, run: RunId, context: &Context) -> anyhow::Result<()> {
     let format = context.format();
     match format {
-        Format::Json => context.ui.data(&present::bench_export(store, run)?.to_json())?,
+        Format::Json => context.ui.data(&measured::bench_export(store, run)?.to_json())?,
         Format::Table | Format::Md => {
-            let summaries = present::summaries(store, run)?;
+            let summaries = measured::summaries(store, run)?;
             let above =
                 Facts::read(store, run)?.incomplete().map(|line| format!("{line}\n")).unwrap_or_default();
             let table = summary_grid(&summaries).render(format);

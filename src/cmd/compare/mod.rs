@@ -22,7 +22,7 @@ use select::Selected;
 The first is the baseline; each other is compared with it. RUN is 12, @latest, @latest~1, a name, or the beginning of a uid; \
 with a mode, as in 12:spec_base 12:spec_lora, that mode alone is compared; without, every mode that both have.
 
-Prompts are paired by their text. Of each prompt the median over its iterations counts, of τ the sums. Both values are over \
+Prompts are paired by their text. Each prompt counts with the median over its iterations (τ: with the sums). Both values are over \
 the prompts that both sides have: means of prompts, of τ all emitted tokens over all rounds, of the speedup (time per output \
 token of target_only over that of the mode) the geometric mean. With one iteration they are those of speclora runs show.
 
@@ -46,7 +46,7 @@ pub struct CompareArgs {
     /// Two runs or more, the baseline first: run 12 run 15, 12 15, 12:spec_base 12:spec_lora
     #[arg(value_name = "RUN[:MODE]", required = true)]
     sides: Vec<String>,
-    /// Fails where a metric changed so, like 'tokens_per_second<-2%'; may be given more than once
+    /// Exits with code 3 if a metric changed by more than this, like 'tokens_per_second<-2%'; may be given more than once
     #[arg(long, value_name = "GATE", value_parser = str::parse::<Gate>)]
     fail_if: Vec<Gate>,
     /// Ends with exit code 5 where a gate cannot be decided
@@ -131,9 +131,7 @@ fn judged(gates: &[Gate], comparison: &Comparison) -> Result<Vec<GateResult>, Us
                 contrast.rows.iter().map(|row| format!("{}.{}", contrast.other.name.mode, row.metric))
             });
             let rows = rows.collect::<Vec<_>>().join(", ");
-            return Err(UsageError(format!(
-                "--fail-if '{gate}' is about no row of this comparison ({rows})"
-            )));
+            return Err(UsageError(format!("--fail-if '{gate}' matches no row of this comparison ({rows})")));
         }
         results.extend(of_gate);
     }
@@ -145,7 +143,7 @@ fn print(report: &ComparisonReport<'_>, context: &Context) -> anyhow::Result<()>
     if matches!(format, Format::Csv | Format::Jsonl) {
         report.cautions().iter().for_each(|caution| context.ui.warning(caution));
     }
-    let text = report.render(format);
+    let text = report.render(format, context.ui.width());
     match format {
         Format::Table => context.ui.data(&context.ui.with_colored_marks(text.trim_start_matches('\n')))?,
         Format::Md => context.ui.data(text.trim_start_matches('\n'))?,

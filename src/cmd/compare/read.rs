@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
 
     /// What was asked, as `sqlite3` takes it: each parameter, then its statement.
     pub(super) fn script(&self) -> String {
-        let mut script = String::from(".parameter set :crashed_run_ids NULL\n");
+        let mut script = String::from(".timeout 5000\n.parameter set :crashed_run_ids NULL\n");
         for (name, parameter, value) in &self.asked {
             let query = Query::find(name).expect("it was asked");
             let value = match value {
@@ -156,7 +156,7 @@ impl AnswerRow<'_> {
     }
 
     fn integer(&self, column: &str) -> anyhow::Result<i64> {
-        self.optional_integer(column).with_context(|| format!("{column} is no whole number"))
+        self.optional_integer(column).with_context(|| format!("{column} is not an integer"))
     }
 
     fn count(&self, column: &str) -> anyhow::Result<u32> {

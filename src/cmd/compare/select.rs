@@ -23,7 +23,7 @@ fn check_number(selectors: &[&str]) -> Result<(), UsageError> {
     if selectors.len() >= 2 {
         return Ok(());
     }
-    let one = selectors.first().copied().unwrap_or("12");
+    let one = selectors.first().map_or("12", |selector| selector.trim_end_matches(':'));
     Err(UsageError(format!(
         "name two runs, like \"{one} @latest\", or two modes of one, like \"{one}:spec_base {one}:spec_lora\""
     )))

@@ -30,7 +30,7 @@ pub(super) fn export(wanted: &Wanted, place: Place, context: &Context) -> anyhow
         let mut sink =
             Sink { place, out: Some(out), writer: None, columns: vec![], cells: vec![], num_rows: 0, cancel };
         for &run in runs {
-            store.hand_query(query, &[(":run_id", run.into())], &mut sink)?;
+            store.stream_query(query, &[(":run_id", run.into())], &mut sink)?;
             if let Some(progress) = &progress {
                 progress.advance(1);
             }
@@ -39,7 +39,7 @@ pub(super) fn export(wanted: &Wanted, place: Place, context: &Context) -> anyhow
     })?;
     drop(progress);
     if num_rows == 0 {
-        context.ui.note(nothing(wanted)?);
+        context.ui.note(no_rows_note(wanted)?);
     }
     say_written(place, &format!(" ({num_rows} {})", what.plural()), context);
     Ok(())
@@ -87,7 +87,7 @@ fn say_written(place: Place, how_much: &str, context: &Context) {
 }
 
 /// Says that there are no such rows.
-fn nothing(wanted: &Wanted) -> anyhow::Result<String> {
+fn no_rows_note(wanted: &Wanted) -> anyhow::Result<String> {
     let plural = wanted.what.plural();
     Ok(match wanted.runs {
         &[run] => {

@@ -12,7 +12,7 @@ pub(super) const SETTING: &str = "setting:";
 /// The columns of a list of runs, each with the kinds of run that it is for; where there are none, it is for all.
 pub(super) const LISTED: [(&[&str], Shown); 14] = [
     (&[], ("run_id", "Run", View::Integer)),
-    (&[], ("name", "Name", View::Text)),
+    (&[], ("name", "Name", View::Short)),
     (&[], ("kind", "Kind", View::Text)),
     (&[], ("state", "State", View::Text)),
     (&[], ("started_at", "Started (UTC)", View::Minute)),

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cmd::context::Context;
 use crate::cmd::selectors::selectors;
 use crate::record::RunId;
+use crate::store::Error;
 
 /// Arguments of `speclora runs delete`.
 #[derive(Debug, Args)]
@@ -22,21 +23,30 @@ pub(super) struct DeleteArgs {
 /// Runs the command.
 pub(super) fn run(args: &DeleteArgs, context: &Context) -> anyhow::Result<()> {
     let mut store = context.open_store()?;
-    let mut runs = Vec::new();
-    for selector in selectors(&args.runs) {
-        let run = store.resolve_run(selector)?;
-        if !runs.contains(&run) {
-            runs.push(run);
-        }
-    }
+    let runs = each_once(&args.runs, |selector| store.resolve_run(selector))?;
     store.trash_runs(&runs)?;
     let ids = numbers(&runs);
     context.ui.status(format!(
         "{} in the trash (speclora runs restore {ids} brings {} back, speclora runs gc deletes for good)",
-        are(&runs),
+        runs_are(&runs),
         if runs.len() == 1 { "it" } else { "them" }
     ));
     Ok(())
+}
+
+/// The runs that words like `run 12 run 13` name, each once.
+pub(super) fn each_once(
+    words: &[String],
+    resolve: impl Fn(&str) -> Result<RunId, Error>,
+) -> Result<Vec<RunId>, Error> {
+    let mut runs = Vec::new();
+    for selector in selectors(words) {
+        let run = resolve(selector)?;
+        if !runs.contains(&run) {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
 }
 
 /// `12 13`: what a command line takes.
@@ -45,7 +55,7 @@ fn numbers(runs: &[RunId]) -> String {
 }
 
 /// `run 12 is`, or `runs 12, 13 are`.
-pub(super) fn are(runs: &[RunId]) -> String {
+pub(super) fn runs_are(runs: &[RunId]) -> String {
     let ids = runs.iter().map(RunId::to_string).collect::<Vec<_>>().join(", ");
     if runs.len() == 1 { format!("run {ids} is") } else { format!("runs {ids} are") }
 }

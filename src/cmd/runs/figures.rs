@@ -5,7 +5,8 @@ use serde_json::{Map, Value as Json, json};
 use super::show::part;
 use crate::cmd::collect::{Collected, summary as collected};
 use crate::cmd::context::Context;
-use crate::cmd::present::{self, Shown, View, chosen_grid, labelled_text, lines_below, objects};
+use crate::cmd::measured::{self, lines_below};
+use crate::cmd::present::{Shown, View, chosen_grid, labelled_text, objects};
 use crate::cmd::train::summary::EVALUATIONS;
 use crate::record::RunId;
 use crate::report::{ModeSummary, Style, course, details_grid, summary_grid};
@@ -17,7 +18,7 @@ const POSITIONS: [Shown; 6] = [
     ("num_proposed", "Proposed", View::Integer),
     ("num_accepted", "Accepted", View::Integer),
     ("acceptance_rate", "Acceptance", View::Real(Style::Percent(1))),
-    ("conditional_acceptance_rate", "Given the ones before", View::Real(Style::Percent(1))),
+    ("conditional_acceptance_rate", "If reached", View::Real(Style::Percent(1))),
 ];
 
 const ERRORS: [Shown; 5] = [
@@ -76,7 +77,7 @@ pub(super) fn figures(kind: &str, run: RunId, store: &Store) -> anyhow::Result<F
             generated: generated()?,
         },
         _ => Figures::Modes {
-            summaries: present::summaries(store, run)?,
+            summaries: measured::summaries(store, run)?,
             modes: query("mode_metrics")?,
             generated: generated()?,
             speeds: query("generation_speeds")?,
@@ -127,7 +128,7 @@ impl Figures {
         match self {
             Self::Modes { summaries, generated: of_generations, speeds, .. } => {
                 let summary = part("Summary", &summary_grid(summaries), format);
-                let details = part("Beside the means over prompts", &details_grid(summaries), format);
+                let details = part("Pooled figures and medians", &details_grid(summaries), format);
                 let title = "Tokens per second, in the order in which generations ran";
                 let courses = courses(title, &speeds_by_mode(summaries, speeds), context);
                 summary + &details + &generated(of_generations) + &courses + &lines_below(summaries)
@@ -144,7 +145,7 @@ impl Figures {
                         course(&numbers(evaluations, "expected_acceptance"), Style::Percent(1)),
                     ),
                 ];
-                let courses = courses("How it went, step by step", &lines, context);
+                let courses = courses("Training curve", &lines, context);
                 courses + &table("Evaluations on held-out examples", evaluations, &EVALUATIONS)
             }
             Self::Evaluation { drafts, errors } => {

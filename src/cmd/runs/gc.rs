@@ -1,4 +1,4 @@
-//! `speclora runs gc`: deletes for good what is in the trash, and what nobody needs.
+//! `speclora runs gc`: deletes for good what is in the trash, and what nothing needs any more.
 
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -8,14 +8,14 @@ use crate::cmd::context::Context;
 use crate::environment::now_ms;
 use crate::record::RunId;
 use crate::report::{Cell, Column, Format, Grid, shown_bytes};
-use crate::store::{Garbage, KeptRun, Need, Remains};
+use crate::store::{DeletedRows, Garbage, KeptRun, Need};
 
 /// Arguments of `speclora runs gc`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --apply nothing is deleted: it says what would go. Rows by table: the runs in the trash with all \
     that is theirs, the adapters that they made, examples, prompts, models and blobs that no run has any more, and the \
-    optimizer's states of training runs that are complete, from which nothing can go on. Bytes are estimates, but of blobs.\n\n\
+    optimizer's states of training runs that are complete, from which nothing can go on. Byte counts are estimates, except for blobs.\n\n\
     What others need stays, and it says why: the run that made an adapter which a name stands for, or which a run outside \
     the trash used, judged or went on from, because it knows what the adapter has learned from; examples that a training run \
     has; a run that collected examples from which training can still be resumed. Adapters that were imported stay.\n\n\
@@ -62,7 +62,7 @@ fn print(garbage: &Garbage, args: &GcArgs, context: &Context) -> anyhow::Result<
                 Column::number("num_rows", "Rows"),
                 Column::number("bytes", "Bytes"),
             ]);
-            for Remains { table, num_rows, bytes } in &garbage.tables {
+            for DeletedRows { table, num_rows, bytes } in &garbage.tables {
                 let size = match is_for_people {
                     true => Cell::Text(shown_bytes(bytes.unsigned_abs())),
                     false => Cell::Integer(*bytes),
@@ -85,7 +85,8 @@ fn object(garbage: &Garbage, args: &GcArgs) -> Json {
         Need::Examples { run } => json!({"alias": null, "run_id": run, "checkpoint_id": null}),
     };
     let kept = |kept: &KeptRun| json!({"run_id": kept.run, "needed_by": kept.needs.iter().map(need).collect::<Vec<_>>()});
-    let table = |remains: &Remains| json!({"table": remains.table, "num_rows": remains.num_rows, "bytes": remains.bytes});
+    let table =
+        |rows: &DeletedRows| json!({"table": rows.table, "num_rows": rows.num_rows, "bytes": rows.bytes});
     let examples = |(run, num_examples): &(RunId, i64)| json!({"run_id": run, "num_examples": num_examples});
     json!({
         "is_applied": args.apply,
@@ -112,8 +113,8 @@ fn kept(garbage: &Garbage, args: &GcArgs) -> Vec<String> {
     }
     for (run, num_examples) in &garbage.kept_examples {
         lines.push(match num_examples {
-            1 => format!("1 example of what goes stays: run {run} has it"),
-            _ => format!("{num_examples} examples of what goes stay: run {run} has them"),
+            1 => format!("1 example of what goes stays, since run {run} has it; no new training learns from it"),
+            _ => format!("{num_examples} examples of what goes stay, since run {run} has them; no new training learns from them"),
         });
     }
     if garbage.num_too_young > 0 {
@@ -128,7 +129,7 @@ fn outcome(garbage: &Garbage, args: &GcArgs) -> String {
     if garbage.tables.is_empty() && garbage.num_states == 0 {
         return "nothing to delete".to_owned();
     }
-    let bytes: i64 = garbage.tables.iter().map(|remains| remains.bytes).sum();
+    let bytes: i64 = garbage.tables.iter().map(|rows| rows.bytes).sum();
     let mut what = vec![count(garbage.runs.len() as i64, "run")];
     if garbage.num_states > 0 {
         what.push(count(garbage.num_states, "optimizer's state"));

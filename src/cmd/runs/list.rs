@@ -24,8 +24,8 @@ use filters::{FilterArgs, Wanted};
     Names in --where, --sort, --best and --columns: a column of the list (speclora runs list --format csv shows all), a \
     setting (num_draft_tokens, or setting:target where a column has the same name), tag:KEY, or a figure of a finished run, \
     of one mode (spec_lora.tokens_per_second, spec_base.speedup, target_only.time_to_last_token, \
-    spec_lora.acceptance_rate, …) or, without a mode, of the first of spec_lora, spec_base and target_only that has it. A run \
-    without the value fulfils no condition but =null."
+    spec_lora.acceptance_rate, …) or, without a mode, of the first of spec_lora, spec_base and target_only that has it. acceptance_rate is pooled over all tokens; avg_acceptance_rate, \
+    the mean over prompts, is what summaries and speclora compare have. A run without the value fulfils no condition but =null."
 )]
 pub(super) struct ListArgs {
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub(super) struct ListArgs {
     /// Lists the runs in the trash
     #[arg(long)]
     deleted: bool,
-    /// Sorts by this, with :asc or :desc behind it [default: the better first where one is, else ascending]
+    /// Sorts by this, with :asc or :desc behind it [default: best first where one end is the better, else ascending]
     #[arg(long, value_name = "NAME", conflicts_with = "best")]
     sort: Option<String>,
     /// Ranks the runs that have this figure, the best first, and shows it
@@ -172,7 +172,7 @@ fn ranking(name: &str, store: &Store) -> anyhow::Result<RunOrder> {
         Some(direction) => Ok(RunOrder { column, direction }),
         None => {
             let problem = format!(
-                "--best {name}: neither end of it is the better (rank by a figure like spec_lora.tokens_per_second, or \
+                "--best {name}: neither high nor low values of it are better (rank by a figure like spec_lora.tokens_per_second, or \
                  sort with --sort {name}:desc)"
             );
             Err(UsageError(problem).into())

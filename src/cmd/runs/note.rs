@@ -22,11 +22,12 @@ pub(super) struct NoteArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &NoteArgs, context: &Context) -> anyhow::Result<()> {
-    let (text, words) = args.words.split_last().expect("the parser asks for two words");
+    let num_words = if args.words[0] == "run" && args.words.len() > 2 { 2 } else { 1 };
+    let (words, text) = args.words.split_at(num_words);
     let selector = selector(words)?;
     let mut store = context.open_store()?;
     let run = store.resolve_run(selector)?;
-    let text = match text.as_str() {
+    let text = match text.join(" ").as_str() {
         "-" => {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).context("cannot read the note from standard input")?;

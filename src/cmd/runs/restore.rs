@@ -2,9 +2,8 @@
 
 use clap::Args;
 
-use super::delete::are;
+use super::delete::{each_once, runs_are};
 use crate::cmd::context::Context;
-use crate::cmd::selectors::selectors;
 
 /// Arguments of `speclora runs restore`.
 #[derive(Debug, Args)]
@@ -17,14 +16,8 @@ pub(super) struct RestoreArgs {
 /// Runs the command.
 pub(super) fn run(args: &RestoreArgs, context: &Context) -> anyhow::Result<()> {
     let mut store = context.open_store()?;
-    let mut runs = Vec::new();
-    for selector in selectors(&args.runs) {
-        let run = store.resolve_trashed_run(selector)?;
-        if !runs.contains(&run) {
-            runs.push(run);
-        }
-    }
+    let runs = each_once(&args.runs, |selector| store.resolve_trashed_run(selector))?;
     store.restore_runs(&runs)?;
-    context.ui.status(format!("{} back", are(&runs)));
+    context.ui.status(format!("{} back", runs_are(&runs)));
     Ok(())
 }

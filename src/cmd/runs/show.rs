@@ -30,7 +30,7 @@ const MODELS: [Shown; 6] = [
     ("sha256", "SHA-256", View::Hash),
 ];
 
-/// The runs that a run hangs together with.
+/// The runs that are related to a run.
 const RELATED: [Shown; 7] = [
     ("run_id", "Run", View::Integer),
     ("name", "Name", View::Text),

@@ -14,7 +14,7 @@ pub(super) struct TagArgs {
     /// The run (12, @latest, @latest~1, a name, or the beginning of a uid), and its tags, each KEY=VALUE
     #[arg(value_names = ["RUN", "KEY=VALUE"], required = true, num_args = 1..)]
     words: Vec<String>,
-    /// Takes the tag of this key away; may be given more than once
+    /// Removes the tag of this key; may be given more than once
     #[arg(long, value_name = "KEY")]
     remove: Vec<String>,
 }
@@ -27,7 +27,7 @@ pub(super) fn run(args: &TagArgs, context: &Context) -> anyhow::Result<()> {
     let selector = selector(words)?;
     let tags = parse_tags(tags)?;
     if tags.is_empty() && args.remove.is_empty() {
-        let problem = format!("which tags shall {selector} have? (KEY=VALUE, or --remove KEY)");
+        let problem = format!("name tags to set on run {selector} (KEY=VALUE), or to remove (--remove KEY)");
         return Err(UsageError(problem).into());
     }
     if let Some((key, _)) = tags.iter().find(|(key, _)| args.remove.contains(key)) {
@@ -35,10 +35,9 @@ pub(super) fn run(args: &TagArgs, context: &Context) -> anyhow::Result<()> {
     }
     let mut store = context.open_store()?;
     let run = store.resolve_run(selector)?;
-    let removed = store.remove_tags(run, &args.remove)?;
-    store.set_tags(run, &tags)?;
+    let removed = store.change_tags(run, &tags, &args.remove)?;
     let given = tags.iter().map(|(key, value)| format!("{key}={value}"));
-    let gone = removed.iter().map(|key| format!("no {key} any more"));
+    let gone = removed.iter().map(|key| format!("removed {key}"));
     let changes: Vec<String> = given.chain(gone).collect();
     if !changes.is_empty() {
         context.ui.status(format!("run {run}: {}", changes.join(", ")));

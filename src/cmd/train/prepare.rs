@@ -96,8 +96,7 @@ fn fresh(args: &TrainArgs, context: &Context) -> anyhow::Result<Job> {
     };
     let summaries = store.examples(&filter)?;
     if summaries.is_empty() {
-        let of = if filter.runs.is_empty() { "of this target" } else { "of this target in these runs" };
-        anyhow::bail!("there are no examples {of} to learn from (speclora collect makes them)");
+        return Err(no_examples(&store, &filter)?);
     }
     let seen = checkpoint_id.map(|id| store.trained_examples(id)).transpose()?.unwrap_or_default();
     let purposes = purposes(&summaries, &spec, &seen.into_iter().collect());
@@ -250,6 +249,21 @@ fn prompts_of(summaries: &[ExampleSummary]) -> Vec<Prompt> {
 fn source_of(prompts: &[Prompt]) -> PromptSource {
     let texts: Vec<&str> = prompts.iter().map(|prompt| prompt.text.as_str()).collect();
     PromptSource { name: "stored examples".to_owned(), sha256: sha256_hex(texts.join("\0").as_bytes()) }
+}
+
+/// Says why there is nothing to learn from.
+fn no_examples(store: &Store, filter: &ExampleFilter) -> anyhow::Result<anyhow::Error> {
+    let of = if filter.runs.is_empty() { "of this target" } else { "of this target in these runs" };
+    let num_left = store.num_stored_examples(filter.target_model_sha256.as_deref())?;
+    Ok(match num_left {
+        _ if !filter.runs.is_empty() || num_left == 0 => {
+            anyhow::anyhow!("there are no examples {of} to learn from (speclora collect makes them)")
+        }
+        _ => anyhow::anyhow!(
+            "there are no examples {of} to learn from: the runs that collected its {num_left} are in the trash, or deleted \
+             (speclora runs list --deleted shows what speclora runs restore brings back; speclora collect makes new ones)"
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ impl ComparisonReport<'_> {
             "contrasts": comparison.contrasts.iter().map(contrast_object).collect::<Vec<_>>(),
             "noise_floors": comparison.noise_floors.iter().map(noise_object).collect::<Vec<_>>(),
             "gates": self.gates.iter().map(gate_object).collect::<Vec<_>>(),
+            "headlines": self.headlines(),
             "cautions": self.cautions(),
             "facts": self.facts(),
         })
@@ -63,8 +64,8 @@ fn contrast_object(contrast: &Contrast) -> Json {
         "metrics": rows.objects().collect::<Vec<_>>(),
         "acceptance_by_position": contrast.positions.iter().map(position_object).collect::<Vec<_>>(),
         "worst_prompts": contrast.worst.iter().map(prompt_object).collect::<Vec<_>>(),
-        "num_equal_outputs": contrast.equal_outputs.map(|(num_equal, _)| num_equal),
-        "num_compared_outputs": contrast.equal_outputs.map(|(_, num_compared)| num_compared),
+        "num_equal_outputs": contrast.equal_outputs.map(|outputs| outputs.num_equal),
+        "num_compared_outputs": contrast.equal_outputs.map(|outputs| outputs.num_compared),
     })
 }
 
@@ -73,8 +74,8 @@ fn side_object(side: &SideOfContrast) -> Json {
         "run_id": side.name.run,
         "mode": side.name.mode,
         "unpaired_prompts": side.unpaired,
-        "num_compared": side.lossless.0,
-        "num_lossless": side.lossless.1,
+        "num_compared": side.lossless.num_compared,
+        "num_lossless": side.lossless.num_equal,
     })
 }
 

@@ -4,7 +4,8 @@ use chrono::DateTime;
 
 use super::{ComparisonReport, is_within_run};
 use crate::compare::{
-    Contrast, ExecutionOrder, Leakage, Metric, NoiseFloor, Run, execution_order, machines_differ,
+    Contrast, EqualOutputs, ExecutionOrder, Leakage, Metric, MetricRow, NoiseFloor, Run, SAME, SIGNIFICANT,
+    Verdict, execution_order, machines_differ,
 };
 use crate::record::{Mode, RunKind};
 use crate::stats::MIN_OBSERVATIONS;
@@ -27,6 +28,25 @@ impl ComparisonReport<'_> {
         }
     }
 
+    /// What each contrast comes to, by its speed from end to end.
+    pub(super) fn headlines(&self) -> Vec<String> {
+        let headline = |contrast: &Contrast| {
+            let row = speed(contrast)?;
+            let change = row.metric.change().shown(row.change?);
+            let interval = row.interval.map_or(String::new(), |interval| {
+                format!(" ({:+.1} to {:+.1})", 100.0 * interval.low, 100.0 * interval.high)
+            });
+            let verdict = match row.verdict() {
+                Some(Verdict::Better) => "faster",
+                Some(Verdict::Worse) => "slower",
+                Some(Verdict::Unclear) => "no difference beyond chance and noise",
+                None => "too few prompts to tell",
+            };
+            Some(format!("{}: {verdict}, {} {change}{interval}", self.title(contrast), row.metric.title()))
+        };
+        self.comparison.contrasts.iter().filter_map(headline).collect()
+    }
+
     /// What may mislead, a sentence each.
     pub fn cautions(&self) -> Vec<String> {
         let mut lines = vec![];
@@ -42,6 +62,15 @@ impl ComparisonReport<'_> {
             lines.push(format!(
                 "Fewer than {MIN_OBSERVATIONS} prompts: no interval can be trusted, and no mark is given"
             ));
+        }
+        lines.extend(self.powerless());
+        lines.extend(self.comparison.contrasts.iter().filter_map(drift));
+        if self.differences.iter().any(|difference| difference.key == "num_draft_tokens") {
+            lines.push(
+                "num_draft_tokens differs: the more is drafted, the lower is acceptance and the higher is τ, whatever the draft \
+                 (compare acceptance by position)"
+                    .to_owned(),
+            );
         }
         lines.extend(self.runs.iter().flat_map(|run| unfinished(run)));
         let (baseline, others) = self.runs.split_first().expect("there is a baseline");
@@ -80,11 +109,33 @@ impl ComparisonReport<'_> {
         }
         lines.extend(self.noise());
         lines.extend(self.gates.iter().map(ToString::to_string));
+        lines.extend(self.runs.iter().filter_map(|run| iterated(run)));
         lines.push(
             "+ better, − worse: the interval excludes 0, p < 0.05, outside known noise; ~ could be chance or noise"
                 .to_owned(),
         );
         lines
+    }
+
+    /// That there are too few prompts for any mark, where it is so.
+    fn powerless(&self) -> Option<String> {
+        let rows = || self.comparison.contrasts.iter().flat_map(|contrast| &contrast.rows);
+        let num_tests = rows().filter(|row| row.p_value.is_some()).count();
+        let num_prompts = rows().filter(|row| row.p_value.is_some()).map(|row| row.num_prompts).max()?;
+        // Where differences are equal, p is not exact, and may be lower.
+        if rows().any(|row| row.corrected_p_value.is_some_and(|p| p < SIGNIFICANT)) {
+            return None;
+        }
+        // The lowest p is that of the two orders in which all differences have one sign.
+        let can_be_marked =
+            |num_prompts: usize| num_tests as f64 * 0.5f64.powi(num_prompts as i32 - 1) < SIGNIFICANT;
+        let enough = (num_prompts..).find(|num_prompts| can_be_marked(*num_prompts))?;
+        (enough > num_prompts).then(|| {
+            format!(
+                "{num_prompts} prompts are too few for {num_tests} tests: even a change of all of them leaves p (Holm) above \
+                 {SIGNIFICANT}, and every mark is ~ (take {enough} prompts or more)"
+            )
+        })
     }
 
     /// Whether a run's adapter takes part.
@@ -99,8 +150,10 @@ impl ComparisonReport<'_> {
         for side in self.comparison.contrasts.iter().flat_map(|c| [&c.baseline, &c.other]) {
             let shown = match side.lossless {
                 _ if side.name.mode == Mode::TargetOnly => continue,
-                (0, _) => format!("{} was not compared", side.name),
-                (num_compared, num_lossless) => format!("{} {num_lossless} of {num_compared}", side.name),
+                EqualOutputs { num_compared: 0, .. } => format!("{} was not compared", side.name),
+                EqualOutputs { num_compared, num_equal } => {
+                    format!("{} {num_equal} of {num_compared}", side.name)
+                }
             };
             if !sides.contains(&shown) {
                 sides.push(shown);
@@ -113,7 +166,7 @@ impl ComparisonReport<'_> {
     /// How many outputs are the same on both sides, by contrast.
     fn equal_outputs(&self) -> Option<String> {
         let shown = |contrast: &Contrast| {
-            let (num_equal, num_compared) = contrast.equal_outputs?;
+            let EqualOutputs { num_compared, num_equal } = contrast.equal_outputs?;
             Some(format!("{} {num_equal} of {num_compared}", contrast.other.name))
         };
         let shown: Vec<String> = self.comparison.contrasts.iter().filter_map(shown).collect();
@@ -162,6 +215,30 @@ impl ComparisonReport<'_> {
         }
         lines
     }
+}
+
+/// The row of the speed from end to end.
+fn speed(contrast: &Contrast) -> Option<&MetricRow> {
+    contrast.rows.iter().find(|row| row.metric == Metric::TokensPerSecond)
+}
+
+/// That the target alone, which no draft touches, was not as fast in both runs.
+fn drift(contrast: &Contrast) -> Option<String> {
+    let (baseline, other) = (contrast.baseline.name, contrast.other.name);
+    if is_within_run(contrast) || baseline.mode != Mode::TargetOnly || other.mode != Mode::TargetOnly {
+        return None;
+    }
+    let row = speed(contrast)?;
+    let change = row.change.filter(|change| change.abs() > SAME)?;
+    row.interval?.excludes_zero().then(|| {
+        format!(
+            "target_only itself changed by {} from run {} to run {}: whatever the cause (load, heat, machine, threads), it is in \
+             all times of these runs; each run's decode speedup is over its own target_only",
+            row.metric.change().shown(change),
+            baseline.run,
+            other.run
+        )
+    })
 }
 
 /// Prompts that have a result on one side alone.
@@ -234,6 +311,15 @@ fn period(run: &Run) -> Option<String> {
     let last = if first[..10] == last[..10] { &last[11..] } else { &last };
     let load = run.load_average().map(|load| format!(", mean load {load:.1}")).unwrap_or_default();
     Some(format!("run {} from {first} to {last} UTC{load}", run.id))
+}
+
+/// How iterations count, where there are several.
+fn iterated(run: &Run) -> Option<String> {
+    let iterations = run.setting("iterations").as_u64().filter(|iterations| *iterations > 1)?;
+    Some(format!(
+        "Run {} has {iterations} iterations: of each prompt their median counts here, in speclora runs show their mean",
+        run.id
+    ))
 }
 
 fn counted(count: usize, noun: &str) -> String {

@@ -4,9 +4,13 @@ mod grids;
 mod json;
 mod lines;
 
+use super::labelled::wrapped;
 use super::render::Format;
 use crate::compare::{Comparison, Contrast, Difference, GateResult, Run};
 use crate::record::RunId;
+
+/// Narrowest line of a sentence.
+const MIN_WIDTH: usize = 40;
 
 /// What is told of a comparison.
 #[derive(Debug, Clone)]
@@ -15,7 +19,7 @@ pub struct ComparisonReport<'a> {
     pub runs: Vec<&'a Run>,
     /// What came of comparing them.
     pub comparison: &'a Comparison,
-    /// In what they differ.
+    /// Settings and facts that differ.
     pub differences: Vec<Difference>,
     /// Why they are not comparable, where that was asked to be ignored.
     pub ignored: Vec<String>,
@@ -24,22 +28,23 @@ pub struct ComparisonReport<'a> {
 }
 
 impl ComparisonReport<'_> {
-    /// The whole comparison in a format; the text ends with a line feed. Rows alone (CSV, JSON Lines) leave the sentences out:
-    /// [`Self::cautions`] has those that matter.
-    pub fn render(&self, format: Format) -> String {
+    /// The whole comparison in a format, sentences of a table wrapped to `width` characters; the text ends with a line feed.
+    /// Rows alone (CSV, JSON Lines) leave the sentences out: [`Self::cautions`] has those that matter.
+    pub fn render(&self, format: Format, width: usize) -> String {
         match format {
-            Format::Table | Format::Md => self.text(format),
+            Format::Table | Format::Md => self.text(format, width),
             Format::Json => format!("{:#}\n", self.to_json()),
             Format::Jsonl | Format::Csv => grids::rows(&self.comparison.contrasts).render(format),
         }
     }
 
-    fn text(&self, format: Format) -> String {
+    fn text(&self, format: Format, width: usize) -> String {
         let contrasts = &self.comparison.contrasts;
-        let mut text = String::new();
+        let first = [self.headlines(), self.cautions()].concat();
+        let mut text = sentences(&first, format, width);
         if !self.differences.is_empty() {
             text += &titled(
-                "In what they differ",
+                "Differences",
                 &grids::differences(&self.differences, &self.runs).render(format),
                 format,
             );
@@ -48,22 +53,38 @@ impl ComparisonReport<'_> {
             text += &titled(&self.title(contrast), &grids::contrast(contrast).render(format), format);
         }
         for (title, grid) in [
-            ("Acceptance by position in the draft", grids::positions(contrasts)),
+            (self.title_of_positions(), grids::positions(contrasts)),
             ("Prompts that lost most tokens per second", grids::worst(contrasts)),
         ] {
             if !grid.rows.is_empty() {
                 text += &titled(title, &grid.render(format), format);
             }
         }
-        let sentences = self.cautions().into_iter().chain(self.facts());
-        let sentence =
-            |line: String| if format == Format::Md { format!("- {line}\n") } else { format!("{line}\n") };
-        text + "\n" + &sentences.map(sentence).collect::<String>()
+        text + "\n" + &sentences(&self.facts(), format, width)
+    }
+
+    /// Positions are of all prompts that a side has, also of those that the other has not.
+    fn title_of_positions(&self) -> &'static str {
+        let mut sides = self.comparison.contrasts.iter().flat_map(|c| [&c.baseline, &c.other]);
+        if sides.any(|side| !side.unpaired.is_empty()) {
+            "Acceptance by position in the draft, over all prompts of each side"
+        } else {
+            "Acceptance by position in the draft"
+        }
     }
 
     fn run(&self, id: RunId) -> &Run {
         self.runs.iter().find(|run| run.id == id).expect("every side's run is among them")
     }
+}
+
+/// Sentences, one a line or, where they are long, with what follows indented.
+fn sentences(sentences: &[String], format: Format, width: usize) -> String {
+    let sentence = |sentence: &String| match format {
+        Format::Md => format!("- {sentence}\n"),
+        _ => wrapped(sentence, width.saturating_sub(2).max(MIN_WIDTH)).join("\n  ") + "\n",
+    };
+    sentences.iter().map(sentence).collect()
 }
 
 /// A table under its title.

@@ -91,7 +91,7 @@ mod tests {
     fn taken(store: &Store, query: &str, run: i64) -> Taken {
         let parameters = [(":run_id", Value::Integer(run))];
         let mut taken = Taken::default();
-        store.hand_query(Query::find(query).unwrap(), &parameters, &mut taken).unwrap();
+        store.stream_query(Query::find(query).unwrap(), &parameters, &mut taken).unwrap();
         let whole = store.query(query, &parameters).unwrap();
         assert_eq!(taken.rows, whole.rows, "{query}");
         assert!(taken.columns.iter().map(|column| &column.name).eq(&whole.columns), "{query}");

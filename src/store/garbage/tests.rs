@@ -41,7 +41,7 @@ fn collect(store: &mut Store) -> Garbage {
     let gone = store.collect_garbage(EVER).unwrap();
     assert_eq!(gone, announced);
     let mut expected = before;
-    for Remains { table, num_rows, .. } in &gone.tables {
+    for DeletedRows { table, num_rows, .. } in &gone.tables {
         *expected.get_mut(*table).unwrap() -= num_rows;
     }
     assert_eq!(counts(store), expected);

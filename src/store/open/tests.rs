@@ -47,7 +47,7 @@ fn path_without_a_database_is_an_error_that_says_what_to_do() {
     );
     check(
         Store::open(place("none/speclora.db")),
-        "no folder DIR/none for the database (create it, or name another place with --db)",
+        "no folder DIR/none to write to (create it, or name another place)",
     );
     check(Store::open(folder.path()), "DIR is a folder, not a database (name a file in it with --db)");
     check(

@@ -73,7 +73,11 @@ fn parameters_get_their_values_and_no_slip_passes() {
         assert_eq!(ask(sql, parameters).unwrap_err(), expected);
     };
     check("SELECT :a", &[], "the statement needs a value for :a (--param a=VALUE)");
-    check("SELECT :a", &values, "no statement has the parameter :b");
+    check(
+        "SELECT :a",
+        &values,
+        "no statement has the parameter :b (write :b in the statement, or leave --param b out)",
+    );
     let nameless =
         "a parameter of the statement has no name (write :name for ?, and give --param name=VALUE)";
     check("SELECT ?", &[], nameless);
