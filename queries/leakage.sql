@@ -29,20 +29,24 @@ training AS (
     JOIN train_checkpoints AS tc ON tc.checkpoint_id = l.ancestor_id
     GROUP BY l.checkpoint_id, tc.run_id
 ),
+learned AS (
+    SELECT t.checkpoint_id, t.run_id, tse.example_id, count(*) AS num_steps
+    FROM training AS t
+    JOIN train_step_examples AS tse ON tse.run_id = t.run_id AND tse.step <= t.last_step
+    GROUP BY t.checkpoint_id, t.run_id, tse.example_id
+),
 seen AS (
     SELECT
         t.checkpoint_id,
         t.run_id AS train_run_id,
         e.prompt_id,
         CASE re.purpose WHEN 'held_out' THEN 'held_out' ELSE 'trained' END AS purpose,
-        (
-            SELECT count(*)
-            FROM train_step_examples AS tse
-            WHERE tse.run_id = t.run_id AND tse.example_id = re.example_id AND tse.step <= t.last_step
-        ) AS num_steps
+        coalesce(ln.num_steps, 0) AS num_steps
     FROM training AS t
     JOIN run_examples AS re ON re.run_id = t.run_id
     JOIN examples AS e ON e.id = re.example_id
+    LEFT JOIN learned AS ln
+        ON ln.checkpoint_id = t.checkpoint_id AND ln.run_id = t.run_id AND ln.example_id = re.example_id
 )
 SELECT
     rp.prompt_index,

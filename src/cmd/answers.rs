@@ -10,6 +10,9 @@ use crate::report::{Cell, Format, OutputFormat, RowWriter, Style};
 use crate::store::{Hex, Receiver, Value};
 use crate::ui::{DataWriter, OutputError};
 
+/// Characters of a hash that is stored as text.
+const HASH_LENGTH: usize = 64;
+
 /// Bytes that are written together.
 const WRITTEN_AT_ONCE: usize = 32 << 10;
 /// How long they wait for more.
@@ -111,7 +114,7 @@ impl Receiver for Printer<'_> {
         }
         let is_cut = self.format == Format::Table && values.len() > 1;
         let cells = values.into_iter().map(|value| match cell(value, self.format) {
-            Cell::Text(text) if is_cut => Cell::Text(cut(&text)),
+            Cell::Text(text) if is_cut && text.len() >= HASH_LENGTH => Cell::Text(cut(&text)),
             cell => cell,
         });
         let written = self.write(&cells.collect::<Vec<_>>());
@@ -140,7 +143,7 @@ fn cell(value: Value, format: Format) -> Cell {
 
 /// A text as it stands beside others: of a hash the first digits, of a long one the beginning.
 fn cut(text: &str) -> String {
-    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hash = text.len() == HASH_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hash { text[..HASH_DIGITS].to_owned() } else { shortened(text, TEXT_CHARACTERS) }
 }
 

@@ -3,6 +3,8 @@
 //! The text is that of a [`Grid`](super::Grid) with the same rows, but for this: the first rows decide widths and sides of
 //! columns, and a later value that is wider sticks out of its column.
 
+use std::iter::repeat_n;
+
 use unicode_width::UnicodeWidthStr as _;
 
 use super::grid::{Cell, escape_controls};
@@ -95,12 +97,11 @@ impl TableStream {
         let mut line = String::new();
         for (column, cell) in row.iter().enumerate() {
             let text = cell.shown();
-            let room = " ".repeat(layout.widths[column].saturating_sub(text.width()));
-            line += &if layout.is_numeric[column] {
-                format!(" {room}{text} ")
-            } else {
-                format!(" {text}{room} ")
-            };
+            let room = layout.widths[column].saturating_sub(text.width());
+            let (before, after) = if layout.is_numeric[column] { (room, 0) } else { (0, room) };
+            line.extend(repeat_n(' ', before + 1));
+            line += &text;
+            line.extend(repeat_n(' ', after + 1));
         }
         line.truncate(line.trim_end().len());
         line + "\n"

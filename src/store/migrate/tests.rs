@@ -72,10 +72,11 @@ fn upgrade_keeps_the_rows_and_a_copy_of_the_file_as_it_was() {
 }
 
 /// Databases as earlier versions left them, each with a row in every table.
-const EARLIER: [(i64, &str); 3] = [
+const EARLIER: [(i64, &str); 4] = [
     (1, include_str!("../../../tests/sql/create_v1.sql")),
     (2, include_str!("../../../tests/sql/create_v2.sql")),
     (3, include_str!("../../../tests/sql/create_v3.sql")),
+    (4, include_str!("../../../tests/sql/create_v4.sql")),
 ];
 
 /// A closed database as a version left it.
@@ -137,7 +138,9 @@ fn run_of_an_earlier_version_has_what_that_version_knew() {
     };
     assert_eq!(vocabulary(1), None);
     assert_eq!(vocabulary(2).map(|vocabulary| vocabulary.tokens.len()), Some(512));
-    assert_eq!(vocabulary(3).map(|vocabulary| vocabulary.tokens.len()), Some(64));
+    for version in [3, 4] {
+        assert_eq!(vocabulary(version).map(|vocabulary| vocabulary.tokens.len()), Some(64));
+    }
 }
 
 #[test]
