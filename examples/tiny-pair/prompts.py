@@ -14,7 +14,8 @@ from corpus import Pair, read_pairs, read_train
 
 NUM_GENERAL = 36
 NUM_BENCH_EACH = 18
-NUM_TRAIN = {"code": 2000, "math": 964}
+NUM_TRAIN = {"code": 480, "math": 240}
+NUM_TRAIN_EVERYDAY = 480
 NUM_REPLAY = 4000
 SEED = 20261124
 CLOSE = 0.6
@@ -22,8 +23,8 @@ CLOSE = 0.6
 HEADS = {
     "general_prompts.txt": "What the tiny draft knows: concepts, stories, advice, words, facts. None was learned from.",
     "bench_prompts.txt": "Code and maths, which the tiny draft knows little of: for benches, before an adapter and after.",
-    "train_prompts.txt": "Code and maths to train an adapter on; none is in bench_prompts.txt, nor close to one there.",
-    "replay_prompts.txt": "What the tiny draft knows, for an adapter not to forget; none is close to one in general_prompts.txt.",
+    "train_prompts.txt": "To train an adapter on: code and maths, and everyday prompts that it is not to forget; none is close to a benched one.",
+    "replay_prompts.txt": "More everyday prompts, for an adapter not to forget; none is close to one in general_prompts.txt.",
 }
 
 
@@ -79,13 +80,17 @@ def more(pairs: list[Pair], families: set[str], count: int, benched: list[str], 
 def choose(dev: list[Pair], train: list[Pair]) -> dict[str, list[str]]:
     """The prompts of each file."""
     bench = draw(dev, {"code"}, NUM_BENCH_EACH) + draw(dev, {"math"}, NUM_BENCH_EACH)
-    rest = [pair.prompt for pair in dev if pair.family in {"code", "math"} and not is_close(pair.prompt, bench)]
     general = {pair.family for pair in dev} - {"code", "math"}
     benched = bench + draw(dev, general, NUM_GENERAL)
-    taught = list(dict.fromkeys(rest))
-    known = {prompt.lower() for prompt in taught}
+    taught: list[str] = []
+    known: set[str] = set()
     for family, count in NUM_TRAIN.items():
-        taught += more(train, {family}, count, benched, known)
+        rest = [pair.prompt for pair in dev if pair.family == family and not is_close(pair.prompt, bench)]
+        rest = list(dict.fromkeys(rest))
+        known |= {prompt.lower() for prompt in rest}
+        taught += rest + more(train, {family}, count - len(rest), benched, known)
+    taught += more(train, general, NUM_TRAIN_EVERYDAY, benched, known)
+    random.Random(SEED).shuffle(taught)
     return {
         "general_prompts.txt": draw(dev, general, NUM_GENERAL),
         "bench_prompts.txt": bench,

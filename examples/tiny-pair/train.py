@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the tiny pair: a tokenizer, a target on the whole corpus, and a draft that has seen little code and maths.
+"""Trains the tiny pair: a tokenizer, a target on the whole corpus, and a draft that has half forgotten code and maths.
 
 The draft learns the target's distributions (KL) over the corpus's responses and over the target's own greedy answers.
 
@@ -11,7 +11,6 @@ writes target.gguf, draft.gguf, tokenizer.json, figures.json, log.jsonl, and the
 import argparse
 import json
 import time
-import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,16 +29,16 @@ from generate import greedy_answers
 from model import Llama, Shape
 
 VOCAB_SIZE = 4096
-RARE_FAMILIES = {"code", "math"}
-"""What the draft sees little of, so that an adapter has something to teach it."""
-RARE_PERCENT = 4
-"""Share of these families' prompts that the draft does see."""
-MAX_ANSWERS = 32_768
+FORGOTTEN_FAMILIES = {"code", "math"}
+"""What the draft learns at first and then sees no more of, so that an adapter has something to teach it."""
+EVERYTHING_UNTIL = 0.6
+"""Share of the draft's training in which it learns from all families."""
+MAX_ANSWERS = 57_643
 """Prompts that the target answers for the draft to learn from."""
-ANSWER_REPEATS = 3
+ANSWER_REPEATS = 2
 """Times that each of the target's own answers is in an epoch of the draft."""
-TARGET = Shape(num_layers=14, hidden_size=320, intermediate_size=864, num_heads=5, vocab_size=VOCAB_SIZE)
-DRAFT = Shape(num_layers=2, hidden_size=224, intermediate_size=480, num_heads=7, vocab_size=VOCAB_SIZE)
+TARGET = Shape(num_layers=12, hidden_size=448, intermediate_size=1216, num_heads=7, vocab_size=VOCAB_SIZE)
+DRAFT = Shape(num_layers=2, hidden_size=320, intermediate_size=864, num_heads=10, vocab_size=VOCAB_SIZE)
 PROMPT_WEIGHT = 0.1
 WARMUP_STEPS = 100
 
@@ -67,6 +66,14 @@ class Log:
         line = json.dumps({"seconds": round(time.monotonic() - self.start, 1), **values})
         print(line, flush=True)
         print(line, file=self.file, flush=True)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a model learns from until a share of its training is over."""
+
+    until: float
+    documents: list[Document]
 
 
 @dataclass(frozen=True)
@@ -137,11 +144,15 @@ def rate(step: int, progress: float) -> float:
 
 
 def fit(
-    run: Run, name: str, shape: Shape, schedule: Schedule, documents: list[Document], teacher: Llama | None
+    run: Run, name: str, shape: Shape, schedule: Schedule, stages: list[Stage], teacher: Llama | None
 ) -> Llama:
-    """Trains a model, on text or on a teacher's distributions over it; the model is rounded to Q8_0."""
+    """Trains a model, on text or on a teacher's distributions over it; the model is rounded to Q8_0.
+
+    An epoch is once through the documents of the last stage.
+    """
     torch.manual_seed(run.seed)
     model = Llama(shape).to(run.device)
+    documents = stages[-1].documents
     num_tokens = sum(len(document.ids) for document in documents)
     num_steps = int(schedule.epochs * num_tokens / (schedule.batch_rows * shape.context_length))
     run.log.write(
@@ -149,7 +160,10 @@ def fit(
         num_steps=num_steps, shape=asdict(shape), schedule=asdict(schedule),
     )
     adam = optimizer(model, schedule)
-    source = batches(documents, schedule.batch_rows, shape.context_length, run.seed, run.device)
+    sources = [
+        (stage.until, batches(stage.documents, schedule.batch_rows, shape.context_length, run.seed, run.device))
+        for stage in stages
+    ]
     compute = torch.compile(cross_entropy if teacher is None else distillation, disable=run.device == "cpu")
     extra = () if teacher is None else (teacher,)
     start = time.monotonic()
@@ -160,6 +174,7 @@ def fit(
         for group in adam.param_groups:
             group["lr"] = schedule.learning_rate * rate(step, progress)
         with torch.autocast(run.device, torch.bfloat16):
+            source = next(source for until, source in sources if progress < until)
             loss = compute(model, *next(source), *extra)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -191,20 +206,15 @@ def save(run: Run, name: str, model: Llama) -> None:
     run.log.write(model=name, dev=nats(figures[name]["dev"]))
 
 
-def is_shown_to_draft(document: Document) -> bool:
-    """Whether the draft may see a prompt: all of most families, a few of the rare ones."""
-    is_rare = document.family in RARE_FAMILIES
-    return not is_rare or zlib.crc32(document.prompt_ids.tobytes()) % 100 < RARE_PERCENT
-
-
 def fit_draft(run: Run, schedule: Schedule, target: Llama) -> None:
     """Distils the target into the draft, and measures how often they agree on the target's own answers."""
     end_id = run.tokenizer.token_to_id(TURN_END)
-    documents = [document for document in run.train if is_shown_to_draft(document)]
+    documents = [document for document in run.train if document.family not in FORGOTTEN_FAMILIES]
     answers = greedy_answers(target, documents, MAX_ANSWERS, end_id)
     run.log.write(num_answers=len(answers), num_answer_tokens=sum(len(answer.ids) for answer in answers))
-    documents += ANSWER_REPEATS * answers
-    draft = fit(run, "draft", DRAFT, schedule, documents, teacher=target.requires_grad_(False))
+    answers *= ANSWER_REPEATS
+    stages = [Stage(EVERYTHING_UNTIL, run.train + answers), Stage(1.0, documents + answers)]
+    draft = fit(run, "draft", DRAFT, schedule, stages, teacher=target.requires_grad_(False))
     agreement = evaluate(draft, greedy_answers(target, run.dev, len(run.dev), end_id))
     run.log.write(model="draft", agreement={family: values["top_1"] for family, values in agreement.items()})
 
@@ -244,8 +254,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--seed", type=int, default=20261124)
-    parser.add_argument("--target-epochs", type=float, default=10.0)
-    parser.add_argument("--draft-epochs", type=float, default=20.0)
+    parser.add_argument("--target-epochs", type=float, default=8.0)
+    parser.add_argument("--draft-epochs", type=float, default=11.7)
     parser.add_argument("--target-minutes", type=float, default=60.0, help="shortens the schedule to this")
     parser.add_argument("--draft-minutes", type=float, default=60.0, help="shortens the schedule to this")
     parser.add_argument("--batch-rows", type=int, default=64, help="rows of 1024 tokens in a step")
@@ -262,9 +272,9 @@ def main() -> None:
     if args.draft_only:
         target = load_target(args.out / "target.safetensors", args.device)
     else:
-        schedule = Schedule(args.target_epochs, 2e-3, args.batch_rows, minutes=args.target_minutes)
-        target = fit(run, "target", TARGET, schedule, run.train, teacher=None)
-    schedule = Schedule(args.draft_epochs, 4e-3, args.batch_rows, weight_decay=0.01, minutes=args.draft_minutes)
+        schedule = Schedule(args.target_epochs, 1.6e-3, args.batch_rows, minutes=args.target_minutes)
+        target = fit(run, "target", TARGET, schedule, [Stage(1.0, run.train)], teacher=None)
+    schedule = Schedule(args.draft_epochs, 3e-3, args.batch_rows, weight_decay=0.01, minutes=args.draft_minutes)
     fit_draft(run, schedule, target)
 
 

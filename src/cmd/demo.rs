@@ -10,7 +10,7 @@ use super::train::{self, TrainArgs};
 use crate::store::{Rows, Value};
 
 const INTRODUCTION: &str = "\
-speclora carries two tiny models. The target answers; the draft, a tenth of its size, guesses the next four
+speclora carries two tiny models. The target answers; the draft, an eighth of its size, guesses the next four
 tokens, and the target checks all of them in one pass. What it would not have said itself is thrown away: the
 answer is the same with and without the draft, and comes sooner where the guesses are good.
 
@@ -22,12 +22,12 @@ const GENERAL: &str = "\
 ";
 
 const BENCH: &str = "
---- 2. Code and maths: the target knows them, the draft knows little ------------------------------------------
+--- 2. Code and maths: the target knows them, the draft has half forgotten them -------------------------------
 
 ";
 
 const COLLECT: &str = "
---- 3. Collect: what the target says and thinks on other prompts of that kind --------------------------------
+--- 3. Collect: what the target says and thinks on other prompts of both kinds -------------------------------
 
 ";
 
@@ -42,8 +42,8 @@ const AFTER: &str = "
 ";
 
 const NEXT: &str = "
-The answers are still the target's own, token for token: the adapter only changes how many guesses stand. What it
-learned it learned at the cost of everyday prompts, unless those are among the examples too.
+The answers are still the target's own, token for token: the adapter only changes how many guesses stand. An adapter
+forgets what it is not shown, so everyday prompts were among the examples, too: the last command below measures them.
 
 --- 6. Every prompt, round, step, checkpoint and figure is a row ----------------------------------------------
 

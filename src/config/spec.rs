@@ -86,7 +86,7 @@ settings! {
     /// What training makes small.
     loss: LossKind, Kind::Choice(&["ce", "forward_kl", "reverse_kl", "jsd", "tvd", "lk_hybrid"]), Some(r#""forward_kl""#);
     /// Times that training goes through the examples.
-    epochs: u32, Kind::Integer { min: 1, max: 1000 }, Some("6");
+    epochs: u32, Kind::Integer { min: 1, max: 1000 }, Some("3");
     /// Learning rate after the warm-up, at its highest; by the draft's width if absent.
     learning_rate: Option<f64>, Kind::Number { min: 0.0, max: 1.0 }, None;
     /// Share of the steps over which the learning rate rises.

@@ -85,7 +85,7 @@ fn defaults_are_those_of_the_contract() {
             .map(str::to_owned)
             .to_vec(),
         loss: LossKind::ForwardKl,
-        epochs: 6,
+        epochs: 3,
         learning_rate: None,
         warmup_ratio: 0.1,
         weight_decay: 0.0,

@@ -18,14 +18,18 @@ fn demo_works_in_an_empty_folder_and_leaves_runs_to_query() {
     for run in ["demo-general", "demo-code"] {
         assert_eq!(figure(&workspace, run, "spec_base", "num_lossless"), 36.0, "{run}");
     }
-    // The draft learned from everyday text: what it knows of code and maths leaves room to learn.
+    // The draft knows everyday text best: what it has forgotten of code and maths leaves room to learn.
     let general = figure(&workspace, "demo-general", "spec_base", "acceptance_rate");
     let code = figure(&workspace, "demo-code", "spec_base", "acceptance_rate");
     assert!((0.40..0.80).contains(&general) && code < general - 0.10, "{general} and {code}");
     // What it learned from five hundred prompts serves on others, and changes no answer.
     let adapted = figure(&workspace, "demo-adapted", "spec_lora", "acceptance_rate");
-    assert!(adapted > code + 0.02, "{code} to {adapted}");
+    assert!(adapted > code + 0.05, "{code} to {adapted}");
     assert_eq!(figure(&workspace, "demo-adapted", "spec_lora", "num_lossless"), 36.0);
+    // Everyday prompts are among them, so that it forgets little of what it knew.
+    let everyday = ["evaluate", "-f", "builtin:general", "-m", "96", "-a", "final"];
+    let gain = workspace.json(&everyday)["drafts"][1]["avg_acceptance_rate"].as_f64().unwrap() - general;
+    assert!(gain > -0.06, "{gain}");
     // What it invites to try is there.
     let commands: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("  speclora ")).collect();
     assert_eq!(commands.len(), 3, "{shown}");

@@ -54,10 +54,10 @@ pub struct TrainArgs {
     /// What is made small: ce, forward_kl, reverse_kl, jsd, tvd or lk_hybrid [default: forward_kl]
     #[arg(long, value_name = "LOSS", help_heading = "Training")]
     pub(super) loss: Option<String>,
-    /// Times through the examples [default: 6]
+    /// Times through the examples [default: 3]
     #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true)]
     pub(super) epochs: Option<String>,
-    /// Learning rate after the warm-up [default: by the draft's width, 5e-4 at a hidden size of 896]
+    /// Learning rate after the warm-up [default: by the draft's width, 5e-4 up to a hidden size of 896]
     #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true)]
     pub(super) learning_rate: Option<String>,
     /// Share of the steps over which the learning rate rises [default: 0.1]
