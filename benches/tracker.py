@@ -18,6 +18,7 @@ process, so that neither its start nor its import is counted; the program's star
 """
 
 import argparse
+import csv
 import os
 import sqlite3
 import statistics
@@ -183,25 +184,32 @@ def sqlite_means(database):
         return {(run, mode): mean for run, mode, mean in connection.execute(MEANS)}
 
 
+def program_means(program, database):
+    """What `speclora sql` answers to the same statement."""
+    command = [program, "sql", MEANS, "--format", "csv", "--db", database]
+    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return {(int(run), mode): float(mean) for run, mode, mean in list(csv.reader(answer.splitlines()))[1:]}
+
+
+def agree(found, expected):
+    """Whether two ways came to the same means."""
+    return set(found) == set(expected) and all(abs(found[key] / expected[key] - 1) < 1e-9 for key in expected)
+
+
 def print_means(arguments, of_mlflow, num_runs):
-    """Asks each for the same means, checks that they agree, and prints how long it took."""
+    """Asks each for the same means, checks that they agree, and prints how long it took; and what stored summaries take."""
     program, database = arguments.speclora, arguments.mlflow
-    expected, found = sqlite_means(database), of_mlflow()
-    if set(found) != set(expected) or any(abs(found[key] / expected[key] - 1) > 1e-9 for key in expected):
-        sys.exit("the means of MLflow and of sqlite3 differ")
+    expected = sqlite_means(database)
+    for name, found in [("MLflow", of_mlflow()), ("speclora", program_means(program, database))]:
+        if not agree(found, expected):
+            sys.exit(f"the means of {name} and of sqlite3 differ")
+    summaries = ["export", "--all", "--what", "summary", "--format", "csv"]
     ways = {
         "MLflow, means by run, in process": of_mlflow,
         "sqlite3 over generations, in process": lambda: sqlite_means(database),
-        "speclora runs list, whole process": lambda: seconds(program, ["runs", "list", "--json"], database),
-        "speclora export --all --what summary, whole process": lambda: seconds(
-            program, ["export", "--all", "--what", "summary", "--format", "csv"], database
-        ),
-        "speclora query mode_metrics of one run, whole process": lambda: seconds(
-            program, ["query", "mode_metrics", "--param", f"run_id={some_runs(database, 1)[0]}"], database
-        ),
+        "speclora sql over generations, whole process": lambda: program_means(program, database),
+        "speclora export of stored summaries, whole process": lambda: seconds(program, summaries, database),
     }
-    if not is_there(program, ["query"]):
-        ways.pop("speclora query mode_metrics of one run, whole process")
     times = {name: [] for name in ways}
     for number in range(arguments.repeats + 1):
         for name, way in ways.items():

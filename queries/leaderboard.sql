@@ -10,8 +10,8 @@
 --              [one of: target_only, spec_base, spec_lora, control] [default: null]
 -- :limit       how many places to show of each prompt set and target; -1 for all [default: 10]
 --
--- Places are counted among what can be compared: the same prompts of one prompt set, one target (by content), the same
--- max_tokens and temperature. Machines differ, and so hostname is shown. From the summaries of benches that have ended,
+-- Places are counted among runs with the same prompts of one prompt set, one target (by content), the same max_tokens and
+-- temperature; other settings may differ (speclora compare says which). Machines differ, and so hostname is shown. From the summaries of benches that have ended,
 -- those in the trash left out. value is the metric's; speedup is avg_tokens_per_second over the run's own target_only.
 WITH
 measured AS (

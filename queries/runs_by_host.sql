@@ -9,7 +9,7 @@ SELECT
     e.hostname,
     e.cpu_model,
     e.num_cpus,
-    coalesce(m.name, rm.path) AS target,
+    coalesce(m.name, max(rm.path)) AS target,
     s.mode,
     count(*) AS num_runs,
     sum(s.num_generations) AS num_generations,

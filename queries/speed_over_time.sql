@@ -9,7 +9,7 @@
 SELECT
     strftime('%Y-%m-%d', r.started_at_ms / 1000, 'unixepoch') AS day,
     e.hostname,
-    coalesce(m.name, rm.path) AS target,
+    coalesce(m.name, max(rm.path)) AS target,
     ps.name AS prompt_set,
     e.speclora_version,
     e.git_commit,

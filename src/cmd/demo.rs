@@ -54,7 +54,7 @@ Try:
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Prompts to collect from, of which a fifth is held out: more take longer, and teach the draft more
-    #[arg(long, value_name = "N", default_value = "1200", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "600", allow_negative_numbers = true)]
     learn_from: String,
 }
 

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use super::UsageError;
 use super::context::Context;
 use super::output;
-use super::selectors::selectors;
+use super::selectors::each_once;
 use crate::config::Overrides;
 use crate::record::RunId;
 use crate::report::{Format, OutputFormat};
@@ -145,9 +145,9 @@ impl ExportArgs {
     }
 }
 
-/// The runs that words like `run 12 run 15` or `12 15` name, in their order.
+/// The runs that words like `run 12 run 15` or `12 15` name, in their order, each once.
 fn named_runs(store: &Store, words: &[String]) -> anyhow::Result<Vec<RunId>> {
-    selectors(words).into_iter().map(|selector| Ok(store.resolve_run(selector)?)).collect()
+    Ok(each_once(words, |selector| store.resolve_run(selector))?)
 }
 
 /// The files of the models that runs used, each once.

@@ -1,6 +1,8 @@
 //! From words like `run 12 run 15` to what names runs.
 
 use super::UsageError;
+use crate::record::RunId;
+use crate::store::Error;
 
 /// The selectors in words, where "run" may stand before each.
 pub(super) fn selectors(words: &[String]) -> Vec<&str> {
@@ -17,6 +19,21 @@ pub(super) fn selector(words: &[String]) -> Result<&str, UsageError> {
         [only] => Ok(only),
         _ => Err(UsageError(format!("name one run, like \"run 12\", got \"{}\"", words.join(" ")))),
     }
+}
+
+/// The runs that words like `run 12 run 13` name, each once.
+pub(super) fn each_once(
+    words: &[String],
+    resolve: impl Fn(&str) -> Result<RunId, Error>,
+) -> Result<Vec<RunId>, Error> {
+    let mut runs = Vec::new();
+    for selector in selectors(words) {
+        let run = resolve(selector)?;
+        if !runs.contains(&run) {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ const MAX_TIMEOUT_SECONDS: f64 = 315_360_000.0;
 #[command(
     after_help = "Statements only read, unless --write is given; then they are one transaction, and an error undoes all. \
     Several are separated by semicolons, and answered one after the other: tables and CSV with an empty line between, JSON \
-    as one list each. Rows are written as they come; a table's widths are those of its first 1,000 rows, and long texts are cut in it; other formats have everything. docs/schema.md \
-    says what tables, columns and views mean.\n\n\
+    as one list each. Rows are written as they come; a table's widths are those of its first 1,000 rows, and long texts are \
+    cut in it; other formats have everything. docs/schema.md says what tables, columns and views mean.\n\n\
     Examples:\n  speclora sql \"SELECT mode, avg_tokens_per_second FROM mode_summaries WHERE run_id = 12\"\n  \
     speclora sql --param run_id=@latest \"SELECT * FROM run_settings WHERE run_id = :run_id\" --format csv\n  \
     speclora sql - < statements.sql"

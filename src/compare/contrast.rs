@@ -26,6 +26,14 @@ pub struct Comparison {
     pub noise_floors: Vec<NoiseFloor>,
 }
 
+impl Comparison {
+    /// Modes that the baseline has a result in, and another run has not.
+    pub fn dropped_modes(&self) -> impl Iterator<Item = SideName> + '_ {
+        let baseline = self.contrasts.first().map(|contrast| contrast.baseline.name.run);
+        self.unshared_modes.iter().copied().filter(move |side| Some(side.run) == baseline)
+    }
+}
+
 /// One mode of a run, as a side of a contrast.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SideOfContrast {

@@ -36,7 +36,7 @@ enum Fails {
 pub struct GateResult {
     /// The gate, as it was typed.
     pub gate: String,
-    /// The side that was judged.
+    /// The side that was judged; the baseline's where the other has no result in this mode.
     pub side: SideName,
     /// The metric.
     pub metric: Metric,
@@ -78,7 +78,21 @@ impl Gate {
             let row = contrast.rows.iter().find(|row| is_meant && row.metric == self.metric)?;
             Some(self.judge_row(row, contrast.other.name))
         };
-        comparison.contrasts.iter().filter_map(judged).collect()
+        let rows = comparison.contrasts.iter().filter_map(judged);
+        rows.chain(comparison.dropped_modes().filter_map(|side| self.judge_dropped(side))).collect()
+    }
+
+    /// A mode that the baseline alone has a result in cannot be judged, and so has not passed.
+    fn judge_dropped(&self, side: SideName) -> Option<GateResult> {
+        let is_meant = self.mode.map_or(self.metric.is_of(side.mode), |mode| mode == side.mode);
+        is_meant.then(|| GateResult {
+            gate: self.text.clone(),
+            side,
+            metric: self.metric,
+            change: None,
+            interval: None,
+            outcome: GateOutcome::Inconclusive,
+        })
     }
 
     fn judge_row(&self, row: &MetricRow, side: SideName) -> GateResult {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::record::Mode;
+
 /// A figure by which modes are compared. Its name never changes: gates, exports and scripts know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
@@ -78,7 +80,7 @@ impl Metric {
             Self::TimeToLastToken => "time_to_last_token",
             Self::AcceptanceRate => "acceptance_rate",
             Self::MeanAcceptanceLength => "mean_acceptance_length",
-            Self::Speedup => "speedup",
+            Self::Speedup => "decode_speedup",
         }
     }
 
@@ -102,6 +104,15 @@ impl Metric {
             Self::TimeToFirstToken | Self::TimeToLastToken => "s",
             Self::AcceptanceRate | Self::Speedup => "ratio",
             Self::MeanAcceptanceLength => "tokens/round",
+        }
+    }
+
+    /// Whether a mode has it.
+    pub fn is_of(self, mode: Mode) -> bool {
+        match self {
+            Self::AcceptanceRate | Self::MeanAcceptanceLength => mode.is_speculative(),
+            Self::Speedup => mode != Mode::TargetOnly,
+            _ => true,
         }
     }
 

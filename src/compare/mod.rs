@@ -32,7 +32,7 @@ pub use noise::NoiseFloor;
 pub use order::{ExecutionOrder, execution_order};
 pub use rows::{MetricRow, SAME, SIGNIFICANT, Verdict};
 pub use run::{EqualOutputs, Generation, Leakage, Model, Position, Prompt, Run};
-pub use sides::Side;
+pub use sides::{Side, SideError};
 pub use within::{PairedFigure, PairedGains, PromptAverages, paired_gains};
 
 #[cfg(test)]

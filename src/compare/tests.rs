@@ -261,7 +261,7 @@ fn gate_fails_where_the_whole_interval_is_beyond_the_threshold() {
     check_gate("time_to_last_token>20%", &[Passed, Passed, Passed]);
     check_gate("acceptance_rate<-1pp", &[Failed, Failed]);
     check_gate("spec_base.acceptance_rate<-2.5pp", &[Passed]);
-    check_gate("control.speedup<0%", &[]);
+    check_gate("control.decode_speedup<0%", &[]);
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn gate_says_what_it_does_not_understand() {
     check("tok/s<-2%", "metric must be one of tokens_per_second,");
     check("spec.tokens_per_second<-2%", "mode must be one of target_only,");
     check("acceptance_rate<-2%", "changes of acceptance_rate are in pp: write acceptance_rate<-2pp");
-    check("speedup>2pp", "changes of speedup are in %: write speedup>2%");
+    check("decode_speedup>2pp", "changes of decode_speedup are in %: write decode_speedup>2%");
 }
 
 #[test]
@@ -378,4 +378,29 @@ fn order_of_modes_is_told_from_their_places() {
     check_order(&[(0, T), (1, T)], ExecutionOrder::Untold);
     let run = Run { generations: vec![bare(0, T, 0), bare(0, S, 0)], ..run(1, 1) };
     assert_eq!(execution_order(&run), ExecutionOrder::Untold, "places that are all alike tell nothing");
+}
+
+#[test]
+fn gate_does_not_pass_where_a_mode_dropped_out() {
+    let check = |gate: &str, runs: [&Run; 2], expected: &[(&str, GateOutcome)]| {
+        let gate: Gate = gate.parse().unwrap();
+        let results = gate.judge(&compare(&runs.map(all)).unwrap());
+        let found: Vec<(String, GateOutcome)> =
+            results.iter().map(|result| (result.side.to_string(), result.outcome)).collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(side, outcome)| ((*side).to_owned(), *outcome)).collect();
+        assert_eq!(found, expected, "{gate}");
+    };
+    use GateOutcome::{Inconclusive, Passed};
+    let (whole, part) = (measured(1, 8, &PUBLISHED), measured(2, 8, &PUBLISHED[..2]));
+    let of_both = [("2:target_only", Passed), ("2:spec_base", Passed)];
+    let dropped = ("1:spec_lora", Inconclusive);
+    check("tokens_per_second<-2%", [&whole, &part], &[&of_both[..], &[dropped]].concat());
+    check("spec_lora.tokens_per_second<-2%", [&whole, &part], &[dropped]);
+    check("spec_base.tokens_per_second<-2%", [&whole, &part], &of_both[1..]);
+    let added = measured(1, 8, &PUBLISHED[..2]);
+    let more = measured(2, 8, &PUBLISHED);
+    check("tokens_per_second<-2%", [&added, &more], &of_both);
+    let alone = (measured(1, 8, &PUBLISHED[1..]), measured(2, 8, &PUBLISHED[1..2]));
+    check("acceptance_rate<-1pp", [&alone.0, &alone.1], &[("2:spec_base", Passed), dropped]);
 }

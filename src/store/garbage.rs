@@ -1,7 +1,7 @@
 //! What the trash holds, what of it somebody needs, and its end.
 //!
-//! Apart from statements that users write themselves, nothing else deletes a run. What can go is worked out in tables of the connection, by `plan.sql`, so that a dry run and
-//! the deletion agree.
+//! Apart from statements that users write themselves, nothing else deletes a run. What can go is worked out in tables of the
+//! connection, by `plan.sql`, so that a dry run and the deletion agree.
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 

@@ -268,15 +268,15 @@ fn condition(filter: &RunFilter, bound: &mut Bound) -> String {
 }
 
 fn model(role: Role, part: &str, bound: &mut Bound) -> String {
-    let (role, part) = (bound.text(role.as_str()), bound.text(&part.to_lowercase()));
+    let (role, part) = (bound.text(role.as_str()), bound.text(part));
     format!(
         "EXISTS (
             SELECT 1
             FROM run_models AS rm
             JOIN models AS m ON m.id = rm.model_id
             WHERE rm.run_id = l.run_id AND rm.role = {role}
-                AND (instr(lower(rm.path), {part}) > 0 OR instr(lower(m.name), {part}) > 0
-                    OR substr(m.sha256, 1, length({part})) = {part})
+                AND (instr(lower(rm.path), lower({part})) > 0 OR instr(lower(m.name), lower({part})) > 0
+                    OR substr(m.sha256, 1, length({part})) = lower({part}))
         )"
     )
 }
@@ -309,8 +309,9 @@ fn compare(column: &RunColumn, comparison: Comparison, operand: &Operand, bound:
             format!("({} IS NOT NULL AND NOT {})", text(column, bound), equal(column, operand, bound))
         }
         Comparison::Contains => {
-            let part = bound.text(&operand.text.to_lowercase());
-            format!("instr(lower({}), {part}) > 0", text(column, bound))
+            // SQLite lowers ASCII alone, so it has to lower both sides.
+            let part = bound.text(&operand.text);
+            format!("instr(lower({}), lower({part})) > 0", text(column, bound))
         }
     }
 }

@@ -182,7 +182,13 @@ fn bind(statement: &mut Statement<'_>, parameters: &[(String, Value)]) -> super:
 
 /// Refuses a value whose name stands nowhere in the statements: a slip would answer another question.
 fn refuse_unused(sql: &str, parameters: &[(String, Value)]) -> super::Result<()> {
-    let is_used = |name: &str| [":", "@", "$"].iter().any(|mark| sql.contains(&format!("{mark}{name}")));
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let is_used = |name: &str| {
+        [":", "@", "$"].iter().any(|mark| {
+            let parameter = format!("{mark}{name}");
+            sql.match_indices(&parameter).any(|(at, _)| !sql[at + parameter.len()..].starts_with(is_word))
+        })
+    };
     match parameters.iter().find(|(name, _)| !is_used(name)) {
         Some((name, _)) => Err(Error::UnusedParameter(name.clone())),
         None => Ok(()),

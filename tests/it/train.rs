@@ -75,7 +75,7 @@ fn everything_that_training_does_is_a_row() {
     let outcome = workspace.run(&train(&["--warmup-ratio", "0.4"]));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(
-        outcome.stderr.contains("5 steps, 15 examples to learn, 5 to replay, 4 held out"),
+        outcome.stderr.contains("5 steps, 19 examples to learn, 1 to replay, 4 held out"),
         "{}",
         outcome.stderr
     );
@@ -112,7 +112,7 @@ fn everything_that_training_does_is_a_row() {
 
     let rates = "SELECT group_concat(round(learning_rate * 1e4, 3), ' ' ORDER BY step) FROM train_steps
         WHERE loss BETWEEN 0 AND 10 AND gradient_norm > 0 AND num_tokens > num_positions";
-    assert_eq!(workspace.value::<String>(rates), "20.0 40.0 40.0 30.0 10.0", "up over two steps, then down");
+    assert_eq!(workspace.value::<String>(rates), "2.5 5.0 5.0 3.75 1.25", "up over two steps, then down");
     let checkpoints =
         "SELECT group_concat(step || ':' || checkpoint_id || iif(state_blob_id IS NULL, '', '+'), ' ')
         FROM train_checkpoints";

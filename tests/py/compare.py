@@ -30,7 +30,7 @@ def value(metric, figures):
     """A mode's value from the figures of its prompts."""
     if metric.name == "mean_acceptance_length":
         return ratio(sum(sums.num_emitted for sums in figures), sum(sums.num_rounds for sums in figures))
-    if metric.name == "speedup" and figures:
+    if metric.name == "decode_speedup" and figures:
         return math.exp(mean([math.log(figure) for figure in figures]))
     return mean(figures)
 
@@ -52,7 +52,7 @@ def pairs_of(metric, first, second):
 
 def p_value(metric, pairs):
     """Wilcoxon's test of the prompts' differences; of speedups, of their logarithms."""
-    scale = math.log if metric.name == "speedup" else lambda figure: figure
+    scale = math.log if metric.name == "decode_speedup" else lambda figure: figure
     differences = [scale(number(other)) - scale(number(baseline)) for baseline, other in pairs]
     return wilcoxon(differences) if len(pairs) >= MIN_PROMPTS else None
 
@@ -184,9 +184,9 @@ def noise_floors(raw, run):
     for metric in METRICS:
         # Neither has rounds, so that they have no pairs but of times.
         pairs = pairs_of(metric, target, control)
-        if metric.name == "speedup":
+        if metric.name == "decode_speedup":
             # It is measured against target_only, which is as fast as itself.
-            pairs = [(1.0, row["speedup"]) for row in control.values() if row["speedup"] is not None]
+            pairs = [(1.0, row["decode_speedup"]) for row in control.values() if row["decode_speedup"] is not None]
         if len(pairs) >= MIN_PROMPTS:
             moved = change(metric, *(value(metric, list(figures)) for figures in zip(*pairs)))
             floors.append({"run_id": run, "metric": metric.name, "num_prompts": len(pairs), "change": moved})

@@ -48,7 +48,8 @@ def leakage(raw, run):
     checkpoint, last_steps = raw.runs[run]["checkpoint_id"], {}
     if checkpoint is None:
         return None
-    for row in raw.lineage(checkpoint):
+    lineage = list(raw.lineage(checkpoint))
+    for row in lineage:
         if row["run_id"] is not None:
             last_steps[row["run_id"]] = max(row["step"], last_steps.get(row["run_id"], 0))
     trained, held_out = set(), set()
@@ -64,7 +65,7 @@ def leakage(raw, run):
     prompts = [row["prompt_id"] for row in raw.rows("run_prompts", run)]
     return {
         "checkpoint_id": checkpoint,
-        "is_trained_here": bool(last_steps),
+        "is_trained_here": all(row["run_id"] is not None for row in lineage),
         "num_trained": sum(prompt in trained for prompt in prompts),
         "num_held_out": sum(prompt in held_out - trained for prompt in prompts),
     }

@@ -26,7 +26,7 @@ METRICS = [
     Metric("time_to_last_token", "TTLT", "s", is_higher_better=False),
     Metric("acceptance_rate", "Acceptance", "ratio", change_unit="points"),
     Metric("mean_acceptance_length", "τ", "tokens/round"),
-    Metric("speedup", "Decode speedup", "ratio"),
+    Metric("decode_speedup", "Decode speedup", "ratio"),
 ]
 MEDIANS = [metric.name for metric in METRICS[:5]]
 
@@ -88,7 +88,7 @@ def prompt_figures(own, target):
     figures = {name: middle(own, name) for name in MEDIANS}
     sums = Sums(sum(row["num_emitted"] for row in own), sum(row["num_rounds"] for row in own))
     figures["mean_acceptance_length"] = sums if sums.num_rounds else None
-    figures["speedup"] = ratio(middle(target, "time_per_output_token"), middle(own, "time_per_output_token"))
+    figures["decode_speedup"] = ratio(middle(target, "time_per_output_token"), middle(own, "time_per_output_token"))
     return figures
 
 

@@ -11,7 +11,7 @@ STYLES = {
     "time_to_last_token": "seconds",
     "acceptance_rate": "percent",
     "mean_acceptance_length": ".2f",
-    "speedup": "times",
+    "decode_speedup": "times",
 }
 
 

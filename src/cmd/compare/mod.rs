@@ -8,7 +8,7 @@ use clap::Args;
 use super::context::Context;
 use super::{GateFailed, Inconclusive, NotComparable, UsageError, is_closed_pipe};
 use crate::compare::{
-    Comparison, Gate, GateOutcome, GateResult, Run, Side, compare, differences, incomparable,
+    Comparison, Gate, GateOutcome, GateResult, Run, Side, SideError, compare, differences, incomparable,
 };
 use crate::report::{ComparisonReport, Format};
 use read::Reader;
@@ -23,13 +23,14 @@ The first is the baseline; each other is compared with it. RUN is 12, @latest, @
 with a mode, as in 12:spec_base 12:spec_lora, that mode alone is compared; without, every mode that both have.
 
 Prompts are paired by their text. Each prompt counts with the median over its iterations (τ: with the sums). Both values are over \
-the prompts that both sides have: means of prompts, of τ all emitted tokens over all rounds, of the speedup (time per output \
+the prompts that both sides have: means of prompts, of τ all emitted tokens over all rounds, of the decode speedup (time per output \
 token of target_only over that of the mode) the geometric mean. With one iteration they are those of speclora runs show.
 
 Change: relative, of acceptance in percentage points (pp). Its 95 % interval is a percentile bootstrap over prompts, 10000 \
-resamples with a fixed seed. p: Wilcoxon's signed-rank test of the differences by prompt (of logarithms for the speedup), \
-two-sided, zeros left out, corrected by Holm's method over all rows that are shown. A prompt is the same where it changes by \
-at most 1 %, or 1 pp; else it is better or worse.
+resamples with a fixed seed. p: Wilcoxon's signed-rank test of the differences by prompt (of logarithms for the decode speedup), \
+two-sided, zeros left out, exact for at most 50 differences without zeros and ties and else by the normal approximation (which \
+is rough for a handful of differences), corrected by Holm's method over all rows that are shown. A prompt is the same where it \
+changes by at most 1 %, or 1 pp; else it is better or worse.
 
 Marks: + better and − worse where the interval excludes 0, p is below 0.05, and the change is larger than the noise, if a \
 run has a control (bench --control); else ~. Fewer than 6 prompts have no interval, no p and no mark.
@@ -40,7 +41,7 @@ system_prompt, raw or, where sampled, top_p and top_k: exit code 4, unless --for
 --fail-if 'METRIC<-2%' or '[MODE.]METRIC>+5%': exit code 3 where the whole interval of the change is beyond the threshold. \
 Where the threshold lies inside it, or there is none: a note, or exit code 5 with --require-conclusive. Metrics: \
 tokens_per_second, decode_tokens_per_second, time_to_first_token, time_to_last_token, acceptance_rate (in pp), \
-mean_acceptance_length, speedup."
+mean_acceptance_length, decode_speedup."
 )]
 pub struct CompareArgs {
     /// Two runs or more, the baseline first: run 12 run 15, 12 15, 12:spec_base 12:spec_lora
@@ -74,7 +75,10 @@ pub(crate) fn run(args: &CompareArgs, context: &Context) -> anyhow::Result<()> {
     }
     let sides: Vec<Side<'_>> =
         (selected.iter()).map(|side| Side { run: find(&runs, side), mode: side.mode }).collect();
-    let comparison = compare(&sides).map_err(|problem| NotComparable(problem.to_string()))?;
+    let comparison = compare(&sides).map_err(|problem| match problem {
+        SideError::Twice(..) => anyhow::Error::from(UsageError(problem.to_string())),
+        _ => NotComparable(problem.to_string()).into(),
+    })?;
     let ignored = check_comparable(&runs, &comparison, args.force)?;
     let runs: Vec<&Run> = runs.iter().collect();
     let gates = judged(&args.fail_if, &comparison)?;

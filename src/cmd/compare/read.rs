@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         self.asked.push(("checkpoint_lineage", ":checkpoint_id", checkpoint_id.into()));
         let lineage = self.store.query("checkpoint_lineage", &[(":checkpoint_id", checkpoint_id.into())])?;
         let lineage = Answer::new(lineage);
-        let is_trained_here = lineage.rows().any(|row| row.optional_integer("run_id").is_some());
+        let is_trained_here = lineage.rows().all(|row| row.optional_integer("run_id").is_some());
         let num_held_out = held_out.difference(&trained).count();
         Ok(Some(Leakage { checkpoint_id, is_trained_here, num_trained: trained.len(), num_held_out }))
     }

@@ -21,8 +21,8 @@ use crate::config::Overrides;
     agrees with the target decides every round that it would have had: acceptance (accepted / drafted) and the mean acceptance \
     length τ (emitted / rounds) follow without decoding again, and without timing. Avg Acceptance is the mean over prompts, as \
     bench has it; Pooled is over all tokens together. They are close to those of bench: adapters are \
-    judged in f32, where decoding rounds them beside quantised weights, and in the last round of an answer bench may draft tokens \
-    past its end. Drafts are judged with the whole vocabulary: --draft-vocab of a bench may accept less.\n\n\
+    judged in f32, where decoding rounds them beside quantised weights, and in the last round of an answer bench drafts one token \
+    fewer where --max-tokens cut it off, and may draft past a stop token. Drafts are judged with the whole vocabulary: --draft-vocab of a bench may accept less.\n\n\
     Expected acceptance is the mean over output positions of the sum over tokens of min(p, q), p the target's distribution \
     and q the draft's, both at temperature 1; of p, the --target-top-k likeliest tokens are kept. Top-1 is the \
     share of positions where both models' likeliest tokens are equal. Gains are differences from the plain draft on the same \

@@ -159,9 +159,10 @@ impl Gain {
             true => format!("; fewer than {} prompts have no interval", stats::MIN_OBSERVATIONS),
             false => String::new(),
         };
+        let prompts = if *num_better == 1 { "prompt" } else { "prompts" };
         format!(
             "{name} over the plain draft: pooled acceptance {}, expected acceptance {}; \
-             {num_better} prompts better, {num_same} the same, {num_worse} worse{few}",
+             {num_better} {prompts} better, {num_same} the same, {num_worse} worse{few}",
             points(acceptance),
             points(expected),
         )
@@ -257,7 +258,7 @@ mod tests {
         assert_eq!(
             gain.line("adapter 1"),
             "adapter 1 over the plain draft: pooled acceptance +20.0 points, expected acceptance +25.0 points; \
-             1 prompts better, 0 the same, 0 worse; fewer than 6 prompts have no interval"
+             1 prompt better, 0 the same, 0 worse; fewer than 6 prompts have no interval"
         );
         let rows = Rows { columns: vec![], rows: vec![vec![], vec![]] };
         let Rows { columns, rows } = with_gains(rows, &[None, Some(gain)]);

@@ -46,6 +46,11 @@ impl<'a> Condition<'a> {
         if name.is_empty() || text.is_empty() {
             return Err(problem());
         }
+        if operator == "=" && text.starts_with(['<', '>']) {
+            let (sign, value) = text.split_at(1);
+            let problem = format!("--where \"{typed}\": did you mean \"{name}{sign}={}\"?", value.trim());
+            return Err(UsageError(problem));
+        }
         let operand = Operand { text: text.to_owned(), number: number(text) };
         Ok(Self { name, typed, operator, comparison, operand })
     }
@@ -121,6 +126,8 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_refused_with_an_example() {
+        let message = Condition::parse("threads=> 3").unwrap_err().to_string();
+        assert_eq!(message, "--where \"threads=> 3\": did you mean \"threads>=3\"?");
         for typed in ["", "threads", ">4", "threads>", "threads!4", "threads=''"] {
             let message = Condition::parse(typed).unwrap_err().to_string();
             assert!(message.contains("num_draft_tokens>=4") && message.contains(typed), "{message}");

@@ -3,9 +3,8 @@
 use clap::Args;
 
 use crate::cmd::context::Context;
-use crate::cmd::selectors::selectors;
+use crate::cmd::selectors::each_once;
 use crate::record::RunId;
-use crate::store::Error;
 
 /// Arguments of `speclora runs delete`.
 #[derive(Debug, Args)]
@@ -32,21 +31,6 @@ pub(super) fn run(args: &DeleteArgs, context: &Context) -> anyhow::Result<()> {
         if runs.len() == 1 { "it" } else { "them" }
     ));
     Ok(())
-}
-
-/// The runs that words like `run 12 run 13` name, each once.
-pub(super) fn each_once(
-    words: &[String],
-    resolve: impl Fn(&str) -> Result<RunId, Error>,
-) -> Result<Vec<RunId>, Error> {
-    let mut runs = Vec::new();
-    for selector in selectors(words) {
-        let run = resolve(selector)?;
-        if !runs.contains(&run) {
-            runs.push(run);
-        }
-    }
-    Ok(runs)
 }
 
 /// `12 13`: what a command line takes.

@@ -15,7 +15,8 @@ use crate::store::{DeletedRows, Garbage, KeptRun, Need};
 #[command(
     after_help = "Without --apply nothing is deleted: it says what would go. Rows by table: the runs in the trash with all \
     that is theirs, the adapters that they made, examples, prompts, models and blobs that no run has any more, and the \
-    optimizer's states of training runs that are complete, from which nothing can go on. Byte counts are estimates, except for blobs.\n\n\
+    optimizer's states of training runs that are complete, from which nothing can go on. Byte counts are estimates, except \
+    for blobs.\n\n\
     What others need stays, and it says why: the run that made an adapter which a name stands for, or which a run outside \
     the trash used, judged or went on from, because it knows what the adapter has learned from; examples that a training run \
     has; a run that collected examples from which training can still be resumed. Adapters that were imported stay.\n\n\
@@ -40,13 +41,13 @@ pub(super) fn run(args: &GcArgs, context: &Context) -> anyhow::Result<()> {
     let mut store = context.open_store()?;
     let garbage =
         if args.apply { store.collect_garbage(trashed_by_ms)? } else { store.garbage(trashed_by_ms)? };
-    let shrunk = if args.vacuum { Some(store.shrink()?) } else { None };
     print(&garbage, args, context)?;
     for line in kept(&garbage, args) {
         context.ui.note(line);
     }
     context.ui.status(outcome(&garbage, args));
-    if let Some(bytes) = shrunk {
+    if args.vacuum {
+        let bytes = store.shrink()?;
         context.ui.status(format!("the file is {} smaller", shown_bytes(bytes.max(0).unsigned_abs())));
     }
     Ok(())
@@ -118,9 +119,11 @@ fn kept(garbage: &Garbage, args: &GcArgs) -> Vec<String> {
         });
     }
     if garbage.num_too_young > 0 {
-        let span = args.older_than.as_deref().unwrap_or_default();
         let runs = count(garbage.num_too_young, "run");
-        lines.push(format!("{runs} came into the trash less than {span} ago"));
+        lines.push(match &args.older_than {
+            Some(span) => format!("{runs} came into the trash less than {span} ago"),
+            None => format!("{runs} came into the trash later than now (was the clock set back?)"),
+        });
     }
     lines
 }

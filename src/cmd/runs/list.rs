@@ -22,10 +22,11 @@ use filters::{FilterArgs, Wanted};
     planned, warm-ups and failures included. Of training runs, Loss: the last step's; Best ᾱ: the highest expected \
     acceptance on held-out prompts.\n\n\
     Names in --where, --sort, --best and --columns: a column of the list (speclora runs list --format csv shows all), a \
-    setting (num_draft_tokens, or setting:target where a column has the same name), tag:KEY, or a figure of a finished run, \
-    of one mode (spec_lora.tokens_per_second, spec_base.speedup, target_only.time_to_last_token, \
-    spec_lora.acceptance_rate, …) or, without a mode, of the first of spec_lora, spec_base and target_only that has it. acceptance_rate is pooled over all tokens; avg_acceptance_rate, \
-    the mean over prompts, is what summaries and speclora compare have. A run without the value fulfils no condition but =null."
+    setting (num_draft_tokens, or setting:target where a column has the same name), tag:KEY, or a figure of a run that has \
+    ended (State says how), of one mode (spec_lora.tokens_per_second, spec_base.speedup, target_only.time_to_last_token, \
+    spec_lora.acceptance_rate, …) or, without a mode, of the first of spec_lora, spec_base and target_only that has it. \
+    acceptance_rate is pooled over all tokens; avg_acceptance_rate, the mean over prompts, is what summaries and speclora \
+    compare have. A run without the value fulfils no condition but =null."
 )]
 pub(super) struct ListArgs {
     #[command(flatten)]

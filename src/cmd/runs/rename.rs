@@ -23,16 +23,20 @@ pub(super) struct RenameArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &RenameArgs, context: &Context) -> anyhow::Result<()> {
-    let (words, name) = match (args.clear, args.words.split_last()) {
-        (true, _) => (args.words.as_slice(), None),
-        (false, Some((name, words))) if !words.is_empty() && *words != ["run"] => (words, Some(name)),
-        _ => {
+    let num_words = if args.words[0] == "run" && args.words.len() > 2 { 2 } else { 1 };
+    let (words, name) = match args.clear {
+        true => (args.words.as_slice(), None),
+        false if args.words.len() > num_words && args.words[..] != ["run"] => {
+            let (words, name) = args.words.split_at(num_words);
+            (words, Some(name.join(" ")))
+        }
+        false => {
             let problem = "name the run and its new name, like \"run 12 baseline\" (or --clear)";
             return Err(UsageError(problem.to_owned()).into());
         }
     };
     let name =
-        name.map(|name| run_name(name).map_err(|problem| UsageError(format!("\"{name}\": {problem}"))));
+        name.map(|name| run_name(&name).map_err(|problem| UsageError(format!("\"{name}\": {problem}"))));
     let name = name.transpose()?;
     let selector = selector(words)?;
     let mut store = context.open_store()?;

@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::delete::{each_once, runs_are};
+use super::delete::runs_are;
 use crate::cmd::context::Context;
+use crate::cmd::selectors::each_once;
 
 /// Arguments of `speclora runs restore`.
 #[derive(Debug, Args)]

@@ -39,7 +39,7 @@ impl ComparisonReport<'_> {
             let verdict = match row.verdict() {
                 Some(Verdict::Better) => "faster",
                 Some(Verdict::Worse) => "slower",
-                Some(Verdict::Unclear) => "no difference beyond chance and noise",
+                Some(Verdict::Unclear) => "cannot be told from chance or noise",
                 None => "too few prompts to tell",
             };
             Some(format!("{}: {verdict}, {} {change}{interval}", self.title(contrast), row.metric.title()))
@@ -56,6 +56,9 @@ impl ComparisonReport<'_> {
                 self.ignored.join("; ")
             ));
         }
+        lines.extend(self.comparison.unshared_modes.iter().map(|name| {
+            format!("Not compared: {}, which has a result in run {} alone", name.mode, name.run)
+        }));
         lines.extend(self.comparison.contrasts.iter().flat_map(left_out));
         let fewest = self.comparison.contrasts.iter().map(|contrast| contrast.num_prompts).min().unwrap_or(0);
         if fewest < MIN_OBSERVATIONS {
@@ -96,9 +99,6 @@ impl ComparisonReport<'_> {
     /// What else is worth knowing, a sentence each.
     pub(super) fn facts(&self) -> Vec<String> {
         let mut lines = vec![];
-        lines.extend(self.comparison.unshared_modes.iter().map(|name| {
-            format!("Not compared: {}, which has a result in run {} alone", name.mode, name.run)
-        }));
         lines.extend(self.lossless());
         lines.extend(self.equal_outputs());
         lines.extend(self.runs.iter().filter_map(|run| unleaked(run, self.has_lora(run))));
@@ -294,7 +294,9 @@ fn unleaked(run: &Run, has_lora: bool) -> Option<String> {
     let adapter = format!("Leakage: adapter {checkpoint_id} of run {}", run.id);
     match (num_trained, is_trained_here, num_held_out) {
         (1.., ..) => None,
-        (_, false, _) => Some(format!("{adapter} was not trained here: what it has seen is not known")),
+        (_, false, _) => {
+            Some(format!("{adapter} was not trained here from the beginning: what it has seen is not known"))
+        }
         (_, true, 0) => Some(format!("{adapter} has seen none of its prompts")),
         (_, true, _) => Some(format!(
             "{adapter} was trained on none of its prompts; {num_held_out} of them helped to choose its best checkpoint"

@@ -45,7 +45,7 @@ spec_base: run 15 against run 12 (before), 8 prompts
  +  Tok/s             62.3    68.5   +10.0%";
     assert!(text.contains(expected), "{text}");
     for part in [
-        "target_only: run 15 against run 12 (before), 8 prompts: no difference beyond chance and noise, Tok/s +0.0%",
+        "target_only: run 15 against run 12 (before), 8 prompts: cannot be told from chance or noise, Tok/s +0.0%",
         "\nspec_base: run 15 against run 12 (before), 8 prompts: faster, Tok/s +10.0% (+10.0 to +10.0)\n",
         "\nnum_draft_tokens differs: the more is drafted, the lower is acceptance",
         "\nDifferences\n",

@@ -14,7 +14,8 @@ UPDATE train_checkpoints
 SET state_blob_id = NULL
 WHERE (run_id, step) IN (SELECT run_id, step FROM gc_states);
 
--- Steps go before the examples of their runs, of which each looks for steps that have it.
+-- Steps and evaluations go before the examples of their runs, of which each looks for those that have it.
+DELETE FROM example_evaluations WHERE run_id IN (SELECT run_id FROM gc_runs);
 DELETE FROM train_steps WHERE run_id IN (SELECT run_id FROM gc_runs);
 DELETE FROM runs WHERE id IN (SELECT run_id FROM gc_runs);
 DELETE FROM checkpoints WHERE id IN (SELECT checkpoint_id FROM gc_checkpoints);

@@ -180,6 +180,7 @@ fn write_verdict(action: &AuthAction<'_>, own: &HashSet<String>) -> std::result:
         A::DropTable { table_name: name }
         | A::DropView { view_name: name }
         | A::DropIndex { index_name: name, .. }
+        | A::DropTrigger { trigger_name: name, .. }
         | A::AlterTable { table_name: name, .. }
         | A::CreateTrigger { table_name: name, .. }
             if is_own(name) =>
@@ -210,6 +211,7 @@ fn deed(action: &AuthAction<'_>) -> String {
         }
         A::DropView { view_name } => format!("drop the view {view_name}"),
         A::DropIndex { index_name, .. } => format!("drop the index {index_name}"),
+        A::DropTrigger { trigger_name, .. } => format!("drop the trigger {trigger_name}"),
         A::AlterTable { table_name, .. } => format!("alter the table {table_name}"),
         A::CreateTrigger { table_name, .. } => {
             format!("have a trigger change what is written to {table_name}")
@@ -255,6 +257,8 @@ mod tests {
         check("main", AuthAction::Insert { table_name: "sqlite_master" }, None);
         check("main", AuthAction::CreateTable { table_name: "mine" }, Some("make the table mine"));
         check("main", AuthAction::DropIndex { index_name: "x", table_name: "y" }, Some("drop the index x"));
+        let trigger = AuthAction::DropTrigger { trigger_name: "x", table_name: "y" };
+        check("main", trigger, Some("drop the trigger x"));
         check("main", AuthAction::Attach { filename: "x.db" }, Some("another file, x.db"));
         check("main", AuthAction::Reindex { index_name: "x" }, Some("change the file"));
         check("main", AuthAction::Unknown { code: 99, arg1: None, arg2: None }, Some("change the file"));

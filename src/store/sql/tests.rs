@@ -211,6 +211,7 @@ fn writing_makes_tables_of_its_own_and_leaves_the_schema_alone() {
         "DROP TABLE runs",
         "DROP VIEW mode_metrics",
         "DROP INDEX runs_by_name",
+        "DROP TRIGGER generation_is_counted",
         "ALTER TABLE runs ADD COLUMN mine",
         "CREATE TRIGGER mine AFTER INSERT ON runs BEGIN DELETE FROM run_tags; END",
         "DELETE FROM refinery_schema_history",
