@@ -197,7 +197,7 @@ def agree(found, expected):
 
 
 def print_means(arguments, of_mlflow, num_runs):
-    """Asks each for the same means, checks that they agree, and prints how long it took; and what stored summaries take."""
+    """Asks each for the same means, checks that they agree, and prints how long it took; and how long all figures of all runs take."""
     program, database = arguments.speclora, arguments.mlflow
     expected = sqlite_means(database)
     for name, found in [("MLflow", of_mlflow()), ("speclora", program_means(program, database))]:
@@ -208,7 +208,7 @@ def print_means(arguments, of_mlflow, num_runs):
         "MLflow, means by run, in process": of_mlflow,
         "sqlite3 over generations, in process": lambda: sqlite_means(database),
         "speclora sql over generations, whole process": lambda: program_means(program, database),
-        "speclora export of stored summaries, whole process": lambda: seconds(program, summaries, database),
+        "speclora export --what summary, all figures": lambda: seconds(program, summaries, database),
     }
     times = {name: [] for name in ways}
     for number in range(arguments.repeats + 1):

@@ -2,7 +2,7 @@
 
 use super::Rows;
 use super::queries::RUNS_LIST;
-use super::run_columns::{FACTS, RunColumn};
+use super::run_columns::{FACTS, Fact, RunColumn};
 use super::value::Value;
 use super::{Result, Store};
 use crate::record::{CheckpointId, Role, RunId};
@@ -14,12 +14,21 @@ pub struct RunSearch {
     pub filters: Vec<RunFilter>,
     /// What they are sorted by; the newest first where it is absent.
     pub order: Option<RunOrder>,
+    /// Columns of the query `runs_list` that are not wanted, and so not looked up.
+    pub without: Vec<&'static str>,
     /// Columns beside those of the query `runs_list`, each with the name that it bears in the answer.
     pub more: Vec<(String, RunColumn)>,
     /// No more than this many.
     pub limit: Option<u32>,
     /// Where they are.
     pub place: Place,
+}
+
+impl RunSearch {
+    /// The columns of the query `runs_list` that are wanted.
+    fn facts(&self) -> impl Iterator<Item = &'static Fact> + '_ {
+        FACTS.iter().filter(|fact| !self.without.contains(&fact.name))
+    }
 }
 
 /// Where a run is.
@@ -109,7 +118,7 @@ impl Store {
         let parameters: Vec<(&str, Value)> =
             parameters.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let mut rows = self.answer(RUNS_LIST, &sql, &parameters)?;
-        let names = FACTS.iter().map(|fact| fact.name.to_owned());
+        let names = search.facts().map(|fact| fact.name.to_owned());
         rows.columns = names.chain(search.more.iter().map(|(name, _)| name.clone())).collect();
         Ok(rows)
     }
@@ -143,7 +152,7 @@ fn statement(search: &RunSearch) -> (String, Vec<(String, Value)>) {
         (":in_trash".to_owned(), i64::from(search.place == Place::Trash).into()),
         (":limit".to_owned(), if takes_all { limit } else { -1 }.into()),
     ]);
-    let columns = FACTS.iter().map(|fact| format!("l.{}", fact.name));
+    let columns = search.facts().map(|fact| format!("l.{}", fact.name));
     let mut columns: Vec<String> = columns.collect();
     columns.extend(search.more.iter().map(|(_, column)| shown(column, &mut bound)));
     let conditions: Vec<String> = search.filters.iter().map(|filter| condition(filter, &mut bound)).collect();

@@ -37,6 +37,12 @@ pub(super) fn usual(runs: &Rows) -> Vec<&'static str> {
     LISTED.iter().filter(is_for).map(|(_, (name, ..))| *name).collect()
 }
 
+/// The columns that no list for people has, but for those that are asked for.
+pub(super) fn unlisted(asked: &[String]) -> Vec<&'static str> {
+    let columns = ["target", "draft", "checkpoint_id", "uid"];
+    columns.into_iter().filter(|column| !asked.iter().any(|asked| asked == column)).collect()
+}
+
 /// Of the usual columns, those that say which run it is, and those that say what came of it.
 pub(super) fn identity_and_outcome(runs: &Rows) -> (Vec<&'static str>, Vec<&'static str>) {
     let is_outcome =

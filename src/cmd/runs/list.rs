@@ -82,7 +82,10 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> anyhow::Result<()> {
         wanted.push(Wanted { typed: format!("--best {name}"), filter: RunFilter::Has(order.column.clone()) });
     }
     let filters = wanted.iter().map(|wanted| wanted.filter.clone()).collect();
-    let mut search = RunSearch { filters, order, more: more(args, &store)?, limit, place: args.place() };
+    let is_for_people = matches!(context.format(), Format::Table | Format::Md);
+    let without = if is_for_people { columns::unlisted(&args.columns) } else { vec![] };
+    let mut search =
+        RunSearch { filters, order, without, more: more(args, &store)?, limit, place: args.place() };
     let mut rows = store.list_runs(&search)?;
     let mut differing = Vec::new();
     if args.differs {
