@@ -71,7 +71,7 @@ fn adapter(config: &speclora::engine::config::ModelConfig) -> Adapter {
         let (a, b) = ((0..RANK * inside).map(value).collect(), (0..RANK * out).map(value).collect());
         (place, LoraWeights { rank: RANK, scale: 2.0, a, b })
     });
-    Adapter { layers: layers.collect() }
+    Adapter::new(layers.collect())
 }
 
 /// The largest resident size of this process, where the system tells.

@@ -47,6 +47,7 @@
 //! - **held out**: prompts, told by their hash, that training never learns from; **replay**: examples that are matched already
 //!   or were learned before, trained on again so that they are not forgotten.
 //! - **expected acceptance** ᾱ: mean over output positions of Σ min(p, q), p the target's distribution and q the draft's.
+//! - **skipped prompt**: what prompts begin with that an adapted draft has learned to do without, and does not read.
 //! - **checkpoint**: a stored LoRA adapter; **alias**: a name for one of a draft's (`best`, `final`, `latest`).
 //! - **slot**: one place in a run's plan; **warm-up**: a generation that counts in no figure.
 //! - **TTFT**, **TTLT**: time to first and to last token, from the request.

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::measure::{Generate, GenerateOptions};
-use crate::engine::adapter::Adapter;
+use crate::engine::adapter::{Adapter, SkippedPrompt};
 use crate::engine::decode::{Drafting, Request, decode_observed};
 use crate::engine::decoder::Decoder;
 use crate::engine::observe::{Observer, Recorder, RecorderOptions};
@@ -63,6 +63,8 @@ pub struct ModelGenerator<'a> {
     draft: Option<Box<dyn Decoder>>,
     /// The draft with the adapter, where a mode uses it.
     adapted_draft: Option<Box<dyn Decoder>>,
+    /// What the adapted draft does not read of prompts.
+    skipped_prompt: SkippedPrompt,
     cancel: &'a AtomicBool,
 }
 
@@ -91,6 +93,7 @@ impl<'a> ModelGenerator<'a> {
             target: pair.target_decoder(capacity),
             draft: draft(Mode::SpecBase, None),
             adapted_draft: draft(Mode::SpecLora, adapter),
+            skipped_prompt: adapter.map(|adapter| adapter.skipped_prompt.clone()).unwrap_or_default(),
             settings,
             cancel,
         })
@@ -163,17 +166,19 @@ impl ModelGenerator<'_> {
             started,
             cancel: self.cancel,
         };
+        let reads_all = SkippedPrompt::default();
         let draft = match options.mode {
             Mode::TargetOnly | Mode::Control => None,
-            Mode::SpecBase => Some(&mut self.draft),
-            Mode::SpecLora => Some(&mut self.adapted_draft),
+            Mode::SpecBase => Some((&mut self.draft, &reads_all)),
+            Mode::SpecLora => Some((&mut self.adapted_draft, &self.skipped_prompt)),
         };
         let missing = || Error::Mismatch(format!("{} needs a draft", options.mode));
         let drafting = match draft {
             None => None,
-            Some(draft) => Some(Drafting {
+            Some((draft, skipped_prompt)) => Some(Drafting {
                 decoder: draft.as_deref_mut().ok_or_else(missing)?,
                 num_draft_tokens: self.settings.num_draft_tokens,
+                skipped_prompt,
             }),
         };
         let decoded = decode_observed(self.target.as_mut(), drafting, &request, observer)?;

@@ -130,13 +130,12 @@ impl Receiver for Printer<'_> {
 
 /// A value as people or programs see it.
 fn cell(value: Value, format: Format) -> Cell {
-    let is_for_people = matches!(format, Format::Table | Format::Md);
     match value {
         Value::Null => Cell::Missing,
         Value::Integer(number) => Cell::Integer(number),
         Value::Real(number) => Cell::float(Some(number), Style::Significant(SIGNIFICANT_DIGITS)),
         Value::Text(text) => Cell::Text(text),
-        Value::Blob(bytes) if is_for_people => Cell::Text(shown_bytes(&bytes)),
+        Value::Blob(bytes) if format.is_for_people() => Cell::Text(shown_bytes(&bytes)),
         Value::Blob(bytes) => Cell::Text(Hex(&bytes).to_string()),
     }
 }

@@ -9,7 +9,7 @@ use super::UsageError;
 use super::context::Context;
 use super::output::is_stdout;
 use crate::config::Overrides;
-use crate::report::{Cell, Column, Format, Grid, shown_bytes};
+use crate::report::{Cell, Column, Grid, shown_bytes};
 
 /// Arguments of `speclora backup`.
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &BackupArgs, context: &Context) -> anyhow::Result<()> {
         return Err(UsageError(format!("{} is {what} (name another file)", path.display())).into());
     }
     let backup = context.open_database(&database)?.back_up(&path)?;
-    let is_for_people = matches!(context.format(), Format::Table | Format::Md);
+    let is_for_people = context.format().is_for_people();
     let mut grid = Grid::new([
         Column::new("path", "Copy"),
         Column::number("size_bytes", "Size"),

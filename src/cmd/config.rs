@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::context::Context;
+use super::present::shortened;
 use crate::config::{KEYS, Overrides};
 use crate::record::Setting;
 use crate::report::{Cell, Column, Grid};
@@ -35,8 +36,12 @@ pub(crate) fn run(args: &ConfigArgs, context: &Context) -> anyhow::Result<()> {
     if args.origin {
         columns.extend(ORIGIN);
     }
+    let settings = if context.format().is_for_people() { in_short(settings) } else { settings };
     context.print(&settings_grid(&settings, &columns))
 }
+
+/// Characters of a value that people see; programs get them all.
+const VALUE_CHARACTERS: usize = 100;
 
 /// A column: its key, its heading, and its cell.
 type SettingColumn = (&'static str, &'static str, fn(&Setting) -> Cell);
@@ -49,12 +54,22 @@ const ORIGIN: [SettingColumn; 2] = [
     ("source", "Source", |setting| Cell::text(setting.source.clone())),
 ];
 
-/// The settings of a run as this command would show them, with their origin.
+/// The settings of a run as this command shows them to people, with their origin.
 pub(super) fn stored_settings_grid(settings: &[Setting]) -> Grid {
     let place = |setting: &Setting| KEYS.iter().position(|key| key.name == setting.key);
-    let mut settings = settings.to_vec();
+    let mut settings = in_short(settings.to_vec());
     settings.sort_by_key(place);
     settings_grid(&settings, &[SHOWN, ORIGIN].concat())
+}
+
+/// The settings with the beginning of what is long: a system prompt has no place in a table.
+fn in_short(mut settings: Vec<Setting>) -> Vec<Setting> {
+    for setting in &mut settings {
+        if let serde_json::Value::String(text) = &mut setting.value {
+            *text = shortened(text, VALUE_CHARACTERS);
+        }
+    }
+    settings
 }
 
 fn settings_grid(settings: &[Setting], columns: &[SettingColumn]) -> Grid {

@@ -107,6 +107,8 @@ settings! {
     replay_ratio: f64, Kind::Number { min: 0.0, max: 0.95 }, Some("0.25");
     /// Share of the prompts that are never trained on, and decide which checkpoint is best.
     holdout: f64, Kind::Number { min: 0.0, max: 0.9 }, Some("0.2");
+    /// Whether the adapted draft learns to do without what most prompts begin with, a system prompt say, and need not read it.
+    skip_shared_prompt: bool, Kind::Switch, Some("false");
     /// Steps between evaluations on held-out examples; about eight in a run if absent.
     eval_every: Option<u32>, Kind::Integer { min: 1, max: 1_000_000_000 }, None;
     /// Evaluations without a better one after which training stops early; never if absent.
@@ -126,7 +128,7 @@ settings! {
 const MODULES: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
 /// Settings that only training reads.
-const TRAINING: [&str; 17] = [
+const TRAINING: [&str; 18] = [
     "rank",
     "alpha",
     "target_modules",
@@ -141,6 +143,7 @@ const TRAINING: [&str; 17] = [
     "dropout",
     "rejected_weight",
     "replay_ratio",
+    "skip_shared_prompt",
     "eval_every",
     "patience",
     "gradient_checkpointing",

@@ -98,6 +98,7 @@ fn defaults_are_those_of_the_contract() {
         holdout: 0.2,
         eval_every: None,
         patience: None,
+        skip_shared_prompt: false,
         gradient_checkpointing: false,
         threads: None,
         simd: None,

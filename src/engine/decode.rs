@@ -11,6 +11,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::accept::{Verdict, accept_greedy, accept_sampled};
+use super::adapter::SkippedPrompt;
 use super::decoder::{Decoder, Logits, Rows};
 use super::error::{Error, Result};
 use super::observe::{Observer, Refusal};
@@ -44,6 +45,8 @@ pub struct Drafting<'a> {
     pub decoder: &'a mut dyn Decoder,
     /// Most tokens that it proposes a round.
     pub num_draft_tokens: usize,
+    /// What it does not read of prompts.
+    pub skipped_prompt: &'a SkippedPrompt,
 }
 
 /// Decodes with the target alone.
@@ -68,7 +71,8 @@ pub fn decode_speculative(
     num_draft_tokens: usize,
     request: &Request,
 ) -> Result<Decoded> {
-    let drafting = Drafting { decoder: draft, num_draft_tokens };
+    let skipped_prompt = &SkippedPrompt::default();
+    let drafting = Drafting { decoder: draft, num_draft_tokens, skipped_prompt };
     decode_observed(target, Some(drafting), request, &mut ())
 }
 
@@ -117,9 +121,9 @@ fn in_rounds(
     observer: &mut dyn Observer,
 ) -> Result<Decoded> {
     let request = output.request;
-    let Drafting { decoder: draft, num_draft_tokens } = drafting;
+    let Drafting { decoder: draft, num_draft_tokens, skipped_prompt } = drafting;
     let mut rng = ChaCha8Rng::seed_from_u64(request.seed);
-    let mut proposer = Proposer::start(draft, request)?;
+    let mut proposer = Proposer::start(draft, skipped_prompt, request)?;
     target.truncate(0);
     let logits = target.forward(request.prompt, Rows::Last)?;
     let first = choose(logits.last(), output.sequence.len() - 1, request, &mut rng)?;
@@ -188,22 +192,30 @@ struct Proposer<'a> {
     draft: &'a mut dyn Decoder,
     sampling: Sampling,
     stop_tokens: &'a [u32],
+    /// Tokens of the prompt that it has not read: its own positions are so many fewer.
+    num_skipped: usize,
     num_forwards: u32,
 }
 
 impl<'a> Proposer<'a> {
-    /// Reads the prompt, so that drafting starts with the first round. A prompt longer than the draft's context is
-    /// not read: that draft proposes nothing.
-    fn start(draft: &'a mut dyn Decoder, request: &Request<'a>) -> Result<Self> {
+    /// Reads what the draft is to read of the prompt, so that drafting starts with the first round. Where that is longer
+    /// than the draft's context, nothing is read, and nothing proposed.
+    fn start(
+        draft: &'a mut dyn Decoder,
+        skipped_prompt: &SkippedPrompt,
+        request: &Request<'a>,
+    ) -> Result<Self> {
+        let prompt = skipped_prompt.rest_of(request.prompt);
         draft.truncate(0);
-        let fits = request.prompt.len() < draft.capacity();
+        let fits = prompt.len() < draft.capacity();
         if fits {
-            draft.forward(request.prompt, Rows::Last)?;
+            draft.forward(&prompt, Rows::Last)?;
         }
         Ok(Self {
             draft,
             sampling: request.sampling,
             stop_tokens: request.stop_tokens,
+            num_skipped: request.prompt.len() - prompt.len(),
             num_forwards: u32::from(fits),
         })
     }
@@ -217,11 +229,12 @@ impl<'a> Proposer<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Proposal> {
         // The last proposal is not fed, so `limit` proposals need `limit - 1` positions after the sequence.
-        let limit = limit.min((self.draft.capacity() + 1).saturating_sub(sequence.len()));
+        let num_to_read = sequence.len() - self.num_skipped;
+        let limit = limit.min((self.draft.capacity() + 1).saturating_sub(num_to_read));
         let mut proposal = Proposal { tokens: Vec::with_capacity(limit), distributions: Vec::new() };
-        let mut unread = sequence[self.draft.len()..].to_vec();
+        let mut unread = sequence[self.num_skipped + self.draft.len()..].to_vec();
         while proposal.tokens.len() < limit {
-            let position = self.draft.len() + unread.len() - 1;
+            let position = self.num_skipped + self.draft.len() + unread.len() - 1;
             let logits = self.draft.forward(&unread, Rows::Last)?;
             self.num_forwards += 1;
             let token = if self.sampling.is_greedy() {
@@ -242,9 +255,9 @@ impl<'a> Proposer<'a> {
         Ok(proposal)
     }
 
-    /// Forgets what was proposed beyond position `len`.
+    /// Forgets what was proposed beyond position `len` of the sequence.
     fn keep(&mut self, len: usize) {
-        self.draft.truncate(len.min(self.draft.len()));
+        self.draft.truncate((len - self.num_skipped).min(self.draft.len()));
     }
 }
 

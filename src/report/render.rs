@@ -32,6 +32,11 @@ impl Format {
             Self::Md => "md",
         }
     }
+
+    /// Whether people read it, and not programs.
+    pub fn is_for_people(self) -> bool {
+        matches!(self, Self::Table | Self::Md)
+    }
 }
 
 impl Grid {

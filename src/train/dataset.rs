@@ -1,10 +1,13 @@
 //! Examples as training reads them, and which of them each step learns from.
 
+use std::borrow::Cow;
+
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::loss::TargetRow;
+use crate::engine::adapter::Adapter;
 use crate::engine::cpu::training::{Batch, Sequence, Wanted};
 use crate::record::{ExampleId, ExampleSummary, TargetProbabilities};
 
@@ -67,6 +70,11 @@ impl Example {
         Ok(Self { id, prompt: prompt_tokens, output: output_tokens, temperature, positions })
     }
 
+    /// The prompt.
+    pub fn prompt(&self) -> &[u32] {
+        &self.prompt
+    }
+
     /// Prompt and output.
     #[cfg(test)]
     pub fn tokens(&self) -> (&[u32], &[u32]) {
@@ -98,10 +106,13 @@ impl Example {
     }
 }
 
-/// Lays examples side by side.
-pub fn batch(examples: &[&Example]) -> Batch {
+/// Lays examples side by side, as the draft reads them that has this adapter, or none.
+pub fn batch(examples: &[&Example], adapter: Option<&Adapter>) -> Batch {
+    let read =
+        |prompt| adapter.map_or(Cow::Borrowed(prompt), |adapter| adapter.skipped_prompt.rest_of(prompt));
+    let prompts: Vec<Cow<[u32]>> = examples.iter().map(|example| read(&example.prompt[..])).collect();
     let sequences =
-        examples.iter().map(|example| Sequence { prompt: &example.prompt, output: &example.output });
+        prompts.iter().zip(examples).map(|(prompt, example)| Sequence { prompt, output: &example.output });
     Batch::new(&sequences.collect::<Vec<_>>())
 }
 

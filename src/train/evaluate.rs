@@ -41,7 +41,7 @@ pub fn evaluate<E>(
         let some: Vec<&Example> = some.iter().collect();
         let wanted: Vec<_> = some.iter().flat_map(|example| example.wanted()).collect();
         let targets: Vec<_> = some.iter().flat_map(|example| example.targets()).collect();
-        let positions = model.judge(adapter, &batch(&some), &wanted, |row, draft| {
+        let positions = model.judge(adapter, &batch(&some, adapter), &wanted, |row, draft| {
             let (target, likeliest) = &targets[row];
             Position {
                 expected_acceptance: expected_acceptance(target, draft),

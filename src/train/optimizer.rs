@@ -118,7 +118,7 @@ mod tests {
 
     fn adapter() -> Adapter {
         let weights = LoraWeights { rank: 1, scale: 1.0, a: vec![1.0, -2.0], b: vec![0.5] };
-        Adapter { layers: [((0, Module::Query), weights)].into() }
+        Adapter::new([((0, Module::Query), weights)].into())
     }
 
     fn gradients(a: [f32; 2], b: f32) -> Gradients {
@@ -153,10 +153,8 @@ mod tests {
         again.update(&mut other, &gradients([0.1, 0.1], 1.0), 0.01);
         assert_eq!(other, adapter);
 
-        let smaller = Adapter {
-            layers: [((0, Module::Key), LoraWeights { rank: 1, scale: 1.0, a: vec![1.0], b: vec![0.5] })]
-                .into(),
-        };
+        let weights = LoraWeights { rank: 1, scale: 1.0, a: vec![1.0], b: vec![0.5] };
+        let smaller = Adapter::new([((0, Module::Key), weights)].into());
         assert!(AdamW::from_bytes(&optimizer.to_bytes(), &smaller, 0.1).is_err());
         assert!(AdamW::from_bytes(b"no", &adapter, 0.1).is_err());
     }

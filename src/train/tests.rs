@@ -7,10 +7,11 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::dataset::{Example, PlanOptions, batch};
+use super::evaluate::{EvaluationOptions, evaluate};
 use super::loss::Loss;
 use super::optimizer::AdamW;
 use super::trainer::{AdapterShape, Ended, Log, Start, TrainOptions, Trainer, new_adapter};
-use crate::engine::adapter::Adapter;
+use crate::engine::adapter::{Adapter, SkippedPrompt};
 use crate::engine::config::Module;
 use crate::engine::cpu::training::{Dropout, GradientOptions, Gradients, Judged, TrainingModel};
 use crate::engine::cpu::{CpuModel, LoadOptions};
@@ -30,13 +31,26 @@ fn training_model(name: &str) -> TrainingModel {
     TrainingModel::new(&cpu_model(name), usize::MAX)
 }
 
+/// What the prompts of examples begin with.
+const NUM_SHARED: usize = 9;
+
 /// Outputs to prompts that begin alike, with made-up thoughts of a target.
 fn examples(vocab_size: usize, num_examples: usize) -> Vec<Example> {
+    examples_reading(|prompt| prompt, vocab_size, num_examples)
+}
+
+/// The same with what is made of their prompts.
+fn examples_reading(
+    read: impl Fn(Vec<u32>) -> Vec<u32>,
+    vocab_size: usize,
+    num_examples: usize,
+) -> Vec<Example> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut token = move || rng.random_range(0..vocab_size as u32);
-    let system: Vec<u32> = (0..9).map(|_| token()).collect();
+    let system: Vec<u32> = (0..NUM_SHARED).map(|_| token()).collect();
     let mut example = |index: usize| {
-        let prompt_tokens = system.iter().copied().chain((0..3 + index).map(|_| token())).collect();
+        let prompt = system.iter().copied().chain((0..3 + index).map(|_| token()));
+        let prompt_tokens = read(prompt.collect());
         let output_tokens: Vec<u32> = (0..4 + index % 3).map(|_| token()).collect();
         let mut target = TargetProbabilities {
             temperature: 1.0,
@@ -86,11 +100,12 @@ fn loss_and_gradient(
     let wanted: Vec<_> = examples.iter().flat_map(|example| example.wanted()).collect();
     let targets: Vec<_> = examples.iter().flat_map(|example| example.targets()).collect();
     let num_positions = targets.len() as f32;
-    let (losses, gradients) = model.gradients(adapter, &batch(&examples), &wanted, options, |row, draft| {
-        let (loss, mut gradient) = loss.at(&targets[row].0, draft);
-        gradient.iter_mut().for_each(|d| *d /= num_positions);
-        Judged { value: loss, gradient }
-    });
+    let (losses, gradients) =
+        model.gradients(adapter, &batch(&examples, Some(adapter)), &wanted, options, |row, draft| {
+            let (loss, mut gradient) = loss.at(&targets[row].0, draft);
+            gradient.iter_mut().for_each(|d| *d /= num_positions);
+            Judged { value: loss, gradient }
+        });
     (losses.iter().sum::<f64>() / f64::from(num_positions), gradients)
 }
 
@@ -178,7 +193,7 @@ fn draft_in_training_thinks_what_it_thinks_when_it_decodes() {
         for adapter in [None, Some(&adapter)] {
             let some: Vec<&Example> = examples.iter().collect();
             let wanted: Vec<_> = some.iter().flat_map(|example| example.wanted()).collect();
-            let rows = model.judge(adapter, &batch(&some), &wanted, |_, draft| draft.clone());
+            let rows = model.judge(adapter, &batch(&some, adapter), &wanted, |_, draft| draft.clone());
             let mut expected = Vec::new();
             for example in &examples {
                 let (prompt, output) = example.tokens();
@@ -287,6 +302,47 @@ fn loss_falls_and_held_out_examples_are_never_learned() {
         assert!(notes.acceptance.iter().map(|(step, _)| *step).eq([0, 4, 8, 12, 16, 18]));
         assert!(notes.checkpoints.iter().map(|(step, ..)| *step).eq([4, 8, 12, 16, 18]));
     });
+}
+
+#[test]
+fn what_is_skipped_is_not_there_for_an_adapted_draft_alone() {
+    let model = training_model("llama-untied");
+    let vocab_size = model.config().vocab_size;
+    let all = examples(vocab_size, 6);
+    let reading = adapter(&model);
+    let skipped_prompt = SkippedPrompt::new(all[0].prompt()[..NUM_SHARED].to_vec());
+    let skipping = Adapter { skipped_prompt: skipped_prompt.clone(), ..reading.clone() };
+    // No prompt goes on with the token that it begins with, which is therefore read.
+    assert!(all.iter().all(|example| example.prompt()[NUM_SHARED] != example.prompt()[0]));
+    let rest = |prompt: Vec<u32>| [&prompt[..1], &prompt[NUM_SHARED..]].concat();
+    let rests = examples_reading(rest, vocab_size, 6);
+
+    let loss = Loss::new(LossKind::ForwardKl, None);
+    let evaluation = EvaluationOptions { loss, num_draft_tokens: 3, batch_size: 4 };
+    let judged = |adapter: Option<&Adapter>, examples: &[Example]| {
+        evaluate(&model, adapter, examples, &evaluation, |_| Ok::<_, ()>(())).unwrap()
+    };
+    assert_eq!(judged(Some(&skipping), &all), judged(Some(&reading), &rests));
+    assert_ne!(judged(Some(&skipping), &all), judged(Some(&reading), &all));
+    let gradients = |adapter: &Adapter, examples: &[Example]| {
+        loss_and_gradient(&model, adapter, examples, loss, GradientOptions::default())
+    };
+    assert_eq!(gradients(&skipping, &all), gradients(&reading, &rests));
+
+    // A run begins with the plain draft, which reads everything.
+    let (examples, held_out) = all.split_at(4);
+    let trainer = Trainer { model: &model, examples, num_train: 4, held_out, options: options() };
+    let Start { adapter, .. } = start(&trainer);
+    let adapter = Adapter { skipped_prompt, ..adapter };
+    let mut notes = Notes::default();
+    let beginning = Start { adapter, ..start(&trainer) };
+    trainer.run(beginning, &mut notes).unwrap();
+    let plain = judged(None, held_out);
+    let accepted: f64 = plain.iter().map(|evaluation| evaluation.expected_acceptance).sum();
+    let num_positions: u32 = plain.iter().map(|evaluation| evaluation.num_positions).sum();
+    assert_eq!(notes.acceptance[0], (0, accepted / f64::from(num_positions)));
+    let (_, last, _) = notes.checkpoints.last().unwrap();
+    assert_eq!(last.skipped_prompt.tokens().len(), NUM_SHARED);
 }
 
 #[test]

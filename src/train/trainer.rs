@@ -72,7 +72,7 @@ pub fn new_adapter(shape: &AdapterShape, model: &ModelConfig, seed: u64) -> Adap
         let scale = (shape.alpha / shape.rank as f64) as f32;
         (place, LoraWeights { rank: shape.rank, scale, a, b: vec![0.0; out * shape.rank] })
     });
-    Adapter { layers: layers.collect() }
+    Adapter::new(layers.collect())
 }
 
 /// Where a run begins, or goes on.
@@ -180,7 +180,9 @@ impl Trainer<'_> {
         let schedule = Schedule { num_steps, warmup_ratio, peak };
         if first == 0 {
             evaluations.clear();
-            if let Some(broken) = self.evaluate(0, &adapter, &mut evaluations, log)? {
+            // One that has learned nothing is judged as the draft is that has none, which reads prompts in full.
+            let judged = Some(&adapter).filter(|adapter| !adapter.is_zero());
+            if let Some(broken) = self.evaluate(0, judged, &mut evaluations, log)? {
                 return Ok(broken);
             }
         } else if self.is_stuck(&evaluations) {
@@ -211,7 +213,7 @@ impl Trainer<'_> {
                 return Ok(Ended::Broken { step, loss: learned.loss });
             }
             if step % eval_every == 0 || step == num_steps {
-                if let Some(broken) = self.evaluate(step, &adapter, &mut evaluations, log)? {
+                if let Some(broken) = self.evaluate(step, Some(&adapter), &mut evaluations, log)? {
                     return Ok(broken);
                 }
                 log.checkpoint(step, &adapter, &optimizer)?;
@@ -234,7 +236,7 @@ impl Trainer<'_> {
             Learned { loss: 0.0, gradients: Gradients::default(), num_positions: 0, num_tokens: 0 };
         for (index, numbers) in planned.batches.iter().enumerate() {
             let some = examples(numbers);
-            let batch = batch(&some);
+            let batch = batch(&some, Some(adapter));
             let wanted: Vec<_> = some.iter().flat_map(|example| example.wanted()).collect();
             let targets: Vec<_> = some.iter().flat_map(|example| example.targets()).collect();
             let weights: Vec<f32> =
@@ -269,7 +271,7 @@ impl Trainer<'_> {
     fn evaluate<L: Log>(
         &self,
         step: u32,
-        adapter: &Adapter,
+        adapter: Option<&Adapter>,
         evaluations: &mut Vec<(u32, f64)>,
         log: &mut L,
     ) -> Result<Option<Ended>, L::Error> {
@@ -281,9 +283,8 @@ impl Trainer<'_> {
             num_draft_tokens: self.options.num_draft_tokens,
             batch_size: self.options.plan.batch_size,
         };
-        let judged = evaluate(self.model, Some(adapter), self.held_out, &options, |num_done| {
-            log.evaluating(num_done)
-        })?;
+        let judged =
+            evaluate(self.model, adapter, self.held_out, &options, |num_done| log.evaluating(num_done))?;
         let num_positions: u32 = judged.iter().map(|evaluation| evaluation.num_positions).sum();
         let accepted: f64 = judged.iter().map(|evaluation| evaluation.expected_acceptance).sum();
         let loss = judged.iter().map(|evaluation| evaluation.loss).sum::<f64>() / f64::from(num_positions);

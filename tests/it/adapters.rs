@@ -36,7 +36,7 @@ fn adapter_to_write(files: &ModelFiles) -> Adapter {
         let [out, inside] = place.1.shape(config);
         (place, LoraWeights { rank, scale, a: values(rank * inside), b: values(out * rank) })
     });
-    Adapter { layers: layers.collect() }
+    Adapter::new(layers.collect())
 }
 
 #[test]

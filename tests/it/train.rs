@@ -88,7 +88,7 @@ fn everything_that_training_does_is_a_row() {
     let keys = "SELECT group_concat(key, ' ' ORDER BY key) FROM run_settings WHERE run_id = 2";
     let expected = "acceptance_threshold alpha batch_size db draft draft_quant dropout epochs eval_every \
         gradient_accumulation gradient_checkpointing holdout learning_rate loss max_gradient_norm models \
-        num_draft_tokens patience rank rejected_weight replay_ratio seed simd target target_modules threads \
+        num_draft_tokens patience rank rejected_weight replay_ratio seed simd skip_shared_prompt target target_modules threads \
         warmup_ratio weight_decay";
     assert_eq!(workspace.value::<String>(keys), expected);
 
@@ -327,6 +327,61 @@ fn a_run_goes_on_from_a_checkpoint_with_its_shape_and_what_it_knows() {
     ]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("20 examples to learn, 0 to replay, 4 held out"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_system_prompt_that_is_learned_need_not_be_read() {
+    let mut workspace = Workspace::new();
+    workspace.write("train.txt", include_str!("../fixtures/code_and_maths.txt"));
+    let system = "You answer in one short sentence, and never with a list.";
+    workspace.succeed(&["collect", "-f", "train.txt", "-l", "12", "-m", "24", "--system", system]);
+    let outcome = workspace.run(&train(&["--skip-shared-prompt", "--holdout", "0"]));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let said = "the adapted draft is not to read what most prompts begin with";
+    assert!(
+        outcome.stderr.contains(said) && outcome.stderr.contains("answer in one short"),
+        "{}",
+        outcome.stderr
+    );
+
+    // The adapter knows what it skips: what all prompts begin with, and their messages not.
+    let skipped = |adapter: &str| -> Vec<u32> {
+        let shown = workspace.json(&["adapters", "show", adapter]);
+        serde_json::from_value(shown["config"]["speclora_skipped_prompt"].clone()).unwrap()
+    };
+    let of_latest = skipped("latest");
+    let prompts = "SELECT prompt_tokens FROM examples";
+    let database = workspace.database();
+    let mut statement = database.prepare(prompts).unwrap();
+    let prompts: Vec<Vec<u8>> =
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let bytes: Vec<u8> = of_latest.iter().flat_map(|token| token.to_le_bytes()).collect();
+    assert!(of_latest.len() > 8);
+    assert!(prompts.iter().all(|prompt| prompt.starts_with(&bytes) && prompt.len() > bytes.len() + 4 * 4));
+
+    // It goes with the adapter: out and in again, and on in training.
+    workspace.succeed(&["adapters", "export", "latest", "--peft", "out"]);
+    workspace.succeed(&["adapters", "import", "out", "--alias", "again"]);
+    assert_eq!(skipped("again"), of_latest);
+    workspace.succeed(&["train", "--from", "latest", "--epochs", "1", "--holdout", "0"]);
+    assert_eq!(skipped("latest"), of_latest);
+    let setting = "SELECT value || ' ' || origin || ' ' || source FROM run_settings
+        WHERE run_id = 3 AND key = 'skip_shared_prompt'";
+    assert_eq!(workspace.value::<String>(setting), "true flag --from");
+
+    // Output stays the target's, with the system prompt and without.
+    for more in [&["--system", system][..], &[]] {
+        let bench = ["bench", "-f", "train.txt", "-l", "3", "-m", "24", "--adapter", "latest"];
+        let outcome = workspace.run(&[&bench, more].concat());
+        assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+        assert!(outcome.stdout.contains("Lossless: 3 of 3 prompts: spec_lora"), "{}", outcome.stdout);
+    }
+
+    // Where nothing is shared, nothing is skipped, and a warning says so.
+    workspace = collected();
+    let outcome = workspace.run(&train(&["--skip-shared-prompt"]));
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("no part of a chat is shared by most prompts"), "{}", outcome.stderr);
 }
 
 #[test]

@@ -6,11 +6,16 @@ use serde_json::{Map, Value as Json, json};
 use super::column_of;
 use crate::cmd::UsageError;
 use crate::cmd::context::Context;
-use crate::cmd::present::{HASH_DIGITS, Shown, View, chosen_grid, labelled_text, objects, whole_grid};
+use crate::cmd::present::{
+    HASH_DIGITS, Shown, View, chosen_grid, labelled_text, objects, shortened, whole_grid,
+};
 use crate::engine::config::Module;
 use crate::record::CheckpointId;
 use crate::report::{Cell, Column, Format, Grid, Style};
 use crate::store::{Rows, Store, Value};
+
+/// Characters of a value of a configuration.
+const CONFIG_CHARACTERS: usize = 100;
 
 const LISTED: [Shown; 11] = [
     ("checkpoint_id", "Adapter", View::Integer),
@@ -203,7 +208,7 @@ fn config_grid(config: &Json) -> Grid {
     let none = Map::new();
     for (key, value) in config.as_object().unwrap_or(&none).iter().filter(|(_, value)| !says_nothing(value)) {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        grid.push([Cell::Text(key.clone()), Cell::Text(value)]);
+        grid.push([Cell::Text(key.clone()), Cell::Text(shortened(&value, CONFIG_CHARACTERS))]);
     }
     grid
 }

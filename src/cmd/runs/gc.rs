@@ -57,7 +57,7 @@ fn print(garbage: &Garbage, args: &GcArgs, context: &Context) -> anyhow::Result<
     match context.format() {
         Format::Json => Ok(context.ui.data(&format!("{:#}\n", object(garbage, args)))?),
         format => {
-            let is_for_people = matches!(format, Format::Table | Format::Md);
+            let is_for_people = format.is_for_people();
             let mut grid = Grid::new([
                 Column::new("table", "Table"),
                 Column::number("num_rows", "Rows"),

@@ -11,7 +11,6 @@ use crate::cmd::UsageError;
 use crate::cmd::context::Context;
 use crate::cmd::present::whole_grid;
 use crate::record::RunId;
-use crate::report::Format;
 use crate::store::{Better, Direction, Place, Rows, RunColumn, RunFilter, RunOrder, RunSearch, Store, Value};
 use filters::{FilterArgs, Wanted};
 
@@ -82,8 +81,7 @@ pub(super) fn run(args: &ListArgs, context: &Context) -> anyhow::Result<()> {
         wanted.push(Wanted { typed: format!("--best {name}"), filter: RunFilter::Has(order.column.clone()) });
     }
     let filters = wanted.iter().map(|wanted| wanted.filter.clone()).collect();
-    let is_for_people = matches!(context.format(), Format::Table | Format::Md);
-    let without = if is_for_people { columns::unlisted(&args.columns) } else { vec![] };
+    let without = if context.format().is_for_people() { columns::unlisted(&args.columns) } else { vec![] };
     let mut search =
         RunSearch { filters, order, without, more: more(args, &store)?, limit, place: args.place() };
     let mut rows = store.list_runs(&search)?;
@@ -116,9 +114,8 @@ fn print(args: &ListArgs, mut rows: Rows, extra: Extra<'_>, context: &Context) -
     let is_setting = |(_, column): &&(String, RunColumn)| matches!(column, RunColumn::Setting(_));
     let settings: Vec<String> =
         extra.search.more.iter().filter(is_setting).map(|(name, _)| name.clone()).collect();
-    let is_for_people = matches!(context.format(), Format::Table | Format::Md);
     let mut names = chosen(args, &rows, &extra.differing);
-    if is_for_people {
+    if context.format().is_for_people() {
         settings_as_text(&mut rows, &settings);
         return context.print(&columns::grid(&rows, &names));
     }

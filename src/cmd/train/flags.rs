@@ -81,6 +81,10 @@ pub struct TrainArgs {
     /// Weight of positions where a proposal was refused [default: 1]
     #[arg(long, value_name = "WEIGHT", help_heading = "Training", allow_negative_numbers = true)]
     pub(super) rejected_weight: Option<String>,
+    /// The adapted draft need not read what most prompts begin with (a system prompt, say): faster where the target's answers
+    /// can be told without it
+    #[arg(long, help_heading = "Training")]
+    pub(super) skip_shared_prompt: bool,
     /// Steps between evaluations on held-out examples [default: an eighth of the run]
     #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true)]
     pub(super) eval_every: Option<String>,
@@ -132,6 +136,7 @@ impl TrainArgs {
             .set("gradient_accumulation", self.gradient_accumulation.as_deref())
             .set("dropout", self.dropout.as_deref())
             .set("rejected_weight", self.rejected_weight.as_deref())
+            .set("skip_shared_prompt", self.skip_shared_prompt.then_some(true))
             .set("eval_every", self.eval_every.as_deref())
             .set("patience", self.patience.as_deref())
             .set("gradient_checkpointing", self.gradient_checkpointing.then_some(true))
@@ -148,6 +153,9 @@ mod tests {
 
     #[test]
     fn defaults_that_help_names_are_those_of_the_settings() {
-        check_help::<TrainArgs>(RunKind::Train, &["target_modules", "gradient_checkpointing"]);
+        check_help::<TrainArgs>(
+            RunKind::Train,
+            &["target_modules", "skip_shared_prompt", "gradient_checkpointing"],
+        );
     }
 }

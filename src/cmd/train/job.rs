@@ -10,7 +10,7 @@ use crate::cmd::bench::job::Ended as Finished;
 use crate::cmd::context::{Context, backend};
 use crate::cmd::{Interrupted, interrupt};
 use crate::config::Spec;
-use crate::engine::adapter::{Adapter, PeftExport};
+use crate::engine::adapter::{Adapter, PeftExport, SkippedPrompt};
 use crate::engine::config::{ModelConfig, Module};
 use crate::engine::cpu::training::TrainingModel;
 use crate::engine::cpu::{CpuModel, LoadOptions};
@@ -29,7 +29,7 @@ use crate::ui::Progress;
 /// # Errors
 /// If the run could not begin, or its end could not be stored.
 pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished> {
-    let Job { run, new_run, spec, mut store, draft, from, examples } = job;
+    let Job { run, new_run, spec, mut store, draft, from, examples, skipped_prompt } = job;
     if let Some(num_threads) = spec.threads {
         threads::limit(num_threads);
     }
@@ -44,9 +44,10 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished>
         options: options(&spec, model.config()),
     };
 
+    let beginning = beginning(&trainer, from, skipped_prompt, &spec);
     let start = match run {
-        Some(run) => resumed_start(run, &store, &trainer, from, &spec)?,
-        None => fresh_start(&trainer, from, &spec),
+        Some(run) => resumed_start(run, &store, &trainer, &spec)?.unwrap_or(beginning),
+        None => beginning,
     };
     let run = match run {
         Some(run) => {
@@ -123,37 +124,32 @@ fn alpha(spec: &Spec) -> f64 {
     spec.alpha.unwrap_or(2.0 * f64::from(spec.rank))
 }
 
-fn fresh_start(trainer: &Trainer, from: Option<Adapter>, spec: &Spec) -> Start {
+fn beginning(trainer: &Trainer, from: Option<Adapter>, skipped_prompt: SkippedPrompt, spec: &Spec) -> Start {
     let is_wanted = |module: &Module| spec.target_modules.iter().any(|name| name == module.name());
     let adapter = from.unwrap_or_else(|| {
         let modules = Module::ALL.into_iter().filter(is_wanted).collect();
         let shape = AdapterShape { rank: spec.rank as usize, alpha: alpha(spec), modules };
         new_adapter(&shape, trainer.model.config(), spec.seed)
     });
+    let adapter = Adapter { skipped_prompt, ..adapter };
     Start { step: 0, optimizer: AdamW::new(&adapter, spec.weight_decay), adapter, evaluations: vec![] }
 }
 
-/// Where an earlier run goes on: at its newest checkpoint, or at its beginning.
-fn resumed_start(
-    run: RunId,
-    store: &Store,
-    trainer: &Trainer,
-    from: Option<Adapter>,
-    spec: &Spec,
-) -> anyhow::Result<Start> {
+/// Where an earlier run goes on: at its newest checkpoint. One that has none begins once more.
+fn resumed_start(run: RunId, store: &Store, trainer: &Trainer, spec: &Spec) -> anyhow::Result<Option<Start>> {
     let Some(state) = store.training_state(run)? else {
-        return Ok(fresh_start(trainer, from, spec));
+        return Ok(None);
     };
     let adapter = Adapter::fit(&store.load_adapter(state.checkpoint_id)?, trainer.model.config())?;
     let optimizer = AdamW::from_bytes(&state.optimizer, &adapter, spec.weight_decay)
         .map_err(|problem| anyhow!("the optimiser's state of run {run} is damaged: {problem}"))?;
     let evaluations = store.train_evaluations(run)?.into_iter().filter(|figures| figures.step <= state.step);
-    Ok(Start {
+    Ok(Some(Start {
         step: state.step,
         adapter,
         optimizer,
         evaluations: evaluations.map(|figures| (figures.step, figures.expected_acceptance)).collect(),
-    })
+    }))
 }
 
 fn export(spec: &Spec, draft: &Identified, run: RunId) -> PeftExport {

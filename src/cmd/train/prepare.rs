@@ -13,9 +13,10 @@ use crate::cmd::bench::prepare::{
 };
 use crate::cmd::bench::resume::{check_kind, models_of_run, note_ignored};
 use crate::cmd::context::{Context, FileHashes, backend, select_run, setting_mut};
+use crate::cmd::present::shortened;
 use crate::config::{Overrides, Spec, is_read_by};
 use crate::engine;
-use crate::engine::adapter::Adapter;
+use crate::engine::adapter::{Adapter, SkippedPrompt};
 use crate::engine::config::Module;
 use crate::engine::pair::Identified;
 use crate::environment;
@@ -38,6 +39,8 @@ pub(super) struct Job {
     /// The adapter that a new run goes on from.
     pub(super) from: Option<Adapter>,
     pub(super) examples: Examples,
+    /// What the adapted draft is not to read.
+    pub(super) skipped_prompt: SkippedPrompt,
 }
 
 /// Examples by purpose.
@@ -102,6 +105,8 @@ fn fresh(args: &TrainArgs, context: &Context) -> anyhow::Result<Job> {
     let purposes = purposes(&summaries, &spec, &seen.into_iter().collect());
     let examples = Examples::load(summaries.iter().cloned().zip(purposes), &store, &draft)?;
     examples.note_what_is_missing(&spec, context)?;
+    let skipped_prompt = examples.skipped_prompt(from.as_ref(), &spec, &draft);
+    note_what_is_skipped(&skipped_prompt, &spec, &draft, context)?;
     let prompts = prompts_of(&summaries);
     let new_run = NewRun {
         kind: RunKind::Train,
@@ -118,7 +123,7 @@ fn fresh(args: &TrainArgs, context: &Context) -> anyhow::Result<Job> {
         prompts,
         num_planned_generations: 0,
     };
-    Ok(Job { run: None, new_run, spec, store, draft, from, examples })
+    Ok(Job { run: None, new_run, spec, store, draft, from, examples, skipped_prompt })
 }
 
 /// Prepares what is missing of an earlier run: its own settings, examples and models.
@@ -148,8 +153,9 @@ fn resumed(selector: &str, args: &TrainArgs, context: &Context) -> anyhow::Resul
         None => None,
     };
     let examples = Examples::load(store.run_examples(run)?.into_iter(), &store, &draft)?;
+    let skipped_prompt = examples.skipped_prompt(from.as_ref(), &spec, &draft);
     plan.environment = environment::collect(&engine::name(backend(&spec)?));
-    Ok(Job { run: Some(run), new_run: plan, spec, store, draft, from, examples })
+    Ok(Job { run: Some(run), new_run: plan, spec, store, draft, from, examples, skipped_prompt })
 }
 
 /// An adapter that training goes on from decides its shape.
@@ -171,6 +177,10 @@ fn decide_shape(settings: &mut [Setting], adapter: &Adapter, alpha: f64) -> anyh
     {
         decide(settings, key, value, "--from");
         setting_mut(settings, key).origin = Origin::Flag;
+    }
+    if !adapter.skipped_prompt.is_empty() {
+        decide(settings, "skip_shared_prompt", true.into(), "--from");
+        setting_mut(settings, "skip_shared_prompt").origin = Origin::Flag;
     }
     Ok(())
 }
@@ -219,6 +229,18 @@ impl Examples {
         Ok(Self { purposes, learned: train, num_train, held_out })
     }
 
+    /// What the adapted draft is not to read: what it did not read before, or else what these prompts begin with.
+    fn skipped_prompt(&self, from: Option<&Adapter>, spec: &Spec, draft: &Identified) -> SkippedPrompt {
+        if let Some(from) = from.filter(|from| !from.skipped_prompt.is_empty()) {
+            return from.skipped_prompt.clone();
+        }
+        if !spec.skip_shared_prompt {
+            return SkippedPrompt::default();
+        }
+        let prompts = self.learned.iter().chain(&self.held_out).map(|example| example.prompt().to_vec());
+        SkippedPrompt::shared_by(prompts, &draft.tokenizer.special_tokens())
+    }
+
     /// Says what a run goes without, and refuses one without anything to learn.
     fn note_what_is_missing(&self, spec: &Spec, context: &Context) -> anyhow::Result<()> {
         if self.learned.is_empty() {
@@ -232,6 +254,28 @@ impl Examples {
         }
         Ok(())
     }
+}
+
+/// Says what the adapted draft is not going to read.
+fn note_what_is_skipped(
+    skipped: &SkippedPrompt,
+    spec: &Spec,
+    draft: &Identified,
+    context: &Context,
+) -> anyhow::Result<()> {
+    if !skipped.is_empty() {
+        let text = draft.tokenizer.decode(skipped.tokens())?;
+        context.ui.note(format!(
+            "the adapted draft is not to read what most prompts begin with, {} tokens: {}",
+            skipped.tokens().len(),
+            shortened(text.trim(), 60)
+        ));
+    } else if spec.skip_shared_prompt {
+        context.ui.warning(
+            "no part of a chat is shared by most prompts (a system prompt, say): the adapted draft is going to read all of them",
+        );
+    }
+    Ok(())
 }
 
 /// The prompts of examples, each once.

@@ -4,6 +4,7 @@
 //! rsLoRA (Hu et al., "LoRA", 2021; Kalajdzievski, "A Rank Stabilization Scaling Factor", 2023). The base stays as it is.
 
 mod peft_config;
+mod skipped;
 mod write;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use super::error::{Error, Result};
 use crate::hash::sha256_hex;
 use crate::record::AdapterRecord;
 use peft_config::{CONFIG, LayerConfig, PREFIX, PeftConfig};
-pub use write::{PeftExport, peft_record, write_peft_folder};
+pub use skipped::SkippedPrompt;
+pub use write::{PeftExport, write_peft_folder};
 
 const WEIGHTS: &str = "adapter_model.safetensors";
 const LORA_A: &str = ".lora_A.weight";
@@ -43,6 +45,8 @@ pub struct LoraWeights {
 pub struct Adapter {
     /// Updates by block and module.
     pub layers: BTreeMap<(usize, Module), LoraWeights>,
+    /// What it has learned to draft without.
+    pub skipped_prompt: SkippedPrompt,
 }
 
 /// Reads a PEFT folder as it is, to be stored and then fitted to a model.
@@ -80,6 +84,11 @@ fn record_of(
 }
 
 impl Adapter {
+    /// An adapter whose draft reads prompts in full.
+    pub fn new(layers: BTreeMap<(usize, Module), LoraWeights>) -> Self {
+        Self { layers, skipped_prompt: SkippedPrompt::default() }
+    }
+
     /// Fits a stored adapter to a model.
     ///
     /// # Errors
@@ -108,7 +117,12 @@ impl Adapter {
         if layers.is_empty() {
             return Err(error(format!("{WEIGHTS} holds no lora_A tensor")));
         }
-        Ok(Self { layers })
+        Ok(Self { layers, skipped_prompt: config.skipped_prompt })
+    }
+
+    /// Whether it leaves the draft as it is.
+    pub fn is_zero(&self) -> bool {
+        self.layers.values().all(|layer| layer.b.iter().all(|&b| b == 0.0))
     }
 }
 

@@ -9,7 +9,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
 
-use super::peft_config::{CONFIG, PREFIX};
+use super::peft_config::{CONFIG, PREFIX, SKIPPED_PROMPT};
 use super::{Adapter, BLOCKS, LORA_A, LORA_B, LoraWeights, WEIGHTS, record_of};
 use crate::engine::config::Module;
 use crate::engine::error::{Error, Result};
@@ -31,18 +31,12 @@ pub struct PeftExport {
 }
 
 impl Adapter {
-    /// Writes it as a PEFT adapter, in f32: [`Adapter::fit`] gives the same layers again.
+    /// Writes it as a PEFT adapter, in f32: [`Adapter::fit`] gives the same again. PEFT adapts a module in every block or
+    /// in none: where some have no layer here, it puts in B = 0, which changes nothing.
     pub fn to_peft(&self, export: &PeftExport) -> AdapterRecord {
-        peft_record(&self.layers, export)
+        record_of(config_json(self, export), weights_of(&self.layers), export.source.clone())
+            .expect("the configuration is plain LoRA")
     }
-}
-
-/// Writes layers as a PEFT adapter, in f32. PEFT adapts a module in every block or in none: where some have no layer
-/// here, it puts in B = 0, which changes nothing.
-pub fn peft_record(layers: &BTreeMap<(usize, Module), LoraWeights>, export: &PeftExport) -> AdapterRecord {
-    let config_json = config_json(layers, export);
-    record_of(config_json, weights_of(layers), export.source.clone())
-        .expect("the configuration is plain LoRA")
 }
 
 /// A layer's path in the base model.
@@ -50,8 +44,9 @@ fn path_of((block, module): (usize, Module)) -> String {
     format!("{BLOCKS}{block}.{}", module.path())
 }
 
-/// `adapter_config.json`, its keys in alphabetical order as PEFT writes them.
-fn config_json(layers: &BTreeMap<(usize, Module), LoraWeights>, export: &PeftExport) -> String {
+/// `adapter_config.json`, its keys in alphabetical order as PEFT writes them. PEFT passes over a key that it does not know.
+fn config_json(adapter: &Adapter, export: &PeftExport) -> String {
+    let Adapter { layers, skipped_prompt } = adapter;
     let modules: BTreeSet<&str> = layers.keys().map(|(_, module)| module.name()).collect();
     let (mut ranks, mut alphas) = (Map::new(), Map::new());
     for (place, LoraWeights { rank, scale, .. }) in layers {
@@ -62,7 +57,7 @@ fn config_json(layers: &BTreeMap<(usize, Module), LoraWeights>, export: &PeftExp
             alphas.insert(path_of(*place), number(f64::from(*scale) * *rank as f64));
         }
     }
-    let config = json!({
+    let mut config = json!({
         "alpha_pattern": alphas,
         "base_model_name_or_path": export.base_model,
         "bias": "none",
@@ -80,6 +75,9 @@ fn config_json(layers: &BTreeMap<(usize, Module), LoraWeights>, export: &PeftExp
         "use_dora": false,
         "use_rslora": false,
     });
+    if !skipped_prompt.is_empty() {
+        config[SKIPPED_PROMPT] = json!(skipped_prompt.tokens());
+    }
     format!("{config:#}\n")
 }
 
@@ -153,8 +151,8 @@ fn fill(folder: &Path, record: &AdapterRecord) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read_peft_folder;
     use super::super::tests::model;
+    use super::super::{SkippedPrompt, read_peft_folder};
     use super::*;
     use crate::engine::config::{Family, ModelConfig};
     use crate::hash::sha256_hex;
@@ -181,7 +179,7 @@ mod tests {
             let [out, inside] = place.1.shape(model);
             (place, LoraWeights { rank, scale, a: values(rank * inside), b: values(out * rank) })
         });
-        Adapter { layers: layers.collect() }
+        Adapter::new(layers.collect())
     }
 
     fn export() -> PeftExport {
@@ -207,7 +205,8 @@ mod tests {
             for modules in [&Module::ALL[..], &[Module::Query, Module::Down]] {
                 let plain = adapter(&model, modules, |_| (4, 2.0));
                 let mixed = adapter(&model, modules, |index| (1 + index % 5, 0.1 + index as f32 / 7.0));
-                for adapter in [plain, mixed] {
+                let skipping = Adapter { skipped_prompt: SkippedPrompt::new(vec![7, 0, 9]), ..plain.clone() };
+                for adapter in [plain, mixed, skipping] {
                     let record = adapter.to_peft(&export());
                     assert!(Adapter::fit(&record, &model).unwrap() == adapter, "{}", record.config_json);
                     assert!(adapter.clone().to_peft(&export()) == record, "the same bytes again");

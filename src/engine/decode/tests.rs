@@ -92,6 +92,38 @@ fn a_draft_with_a_short_context_stops_drafting() {
     assert!(check(&target, &prompt_too_long, 4, &request(&[1], 5)).1.iter().all(|r| r.0 == 0));
 }
 
+#[test]
+fn a_draft_need_not_read_how_a_prompt_begins() {
+    // Both say the same after the same two tokens, so that a draft that lacks others proposes the same.
+    let (target, draft) = (ScriptedDecoder::random(50, 1), ScriptedDecoder::random(50, 1));
+    let skipped = SkippedPrompt::new(vec![9, 8, 7, 6]);
+    let decode = |draft: &ScriptedDecoder, prompt: &[u32], skipped_prompt: &SkippedPrompt| {
+        let mut draft = draft.clone();
+        let drafting = Drafting { decoder: &mut draft, num_draft_tokens: 3, skipped_prompt };
+        let request = request(prompt, 20);
+        let decoded = decode_observed(&mut target.clone(), Some(drafting), &request, &mut ()).unwrap();
+        let alone = decode_target_only(&mut target.clone(), &request).unwrap();
+        assert_eq!(decoded.tokens, alone.tokens);
+        let rounds: Vec<_> = decoded.rounds.iter().map(|r| (r.num_drafted, r.num_accepted)).collect();
+        (rounds, draft.len(), prompt.len() + decoded.tokens.len())
+    };
+    for (prompt, num_skipped) in
+        [(&[9, 8, 7, 6, 9, 2, 3][..], 4), (&[9, 8, 7, 6, 5, 2, 3], 3), (&[9, 8, 7, 2, 3], 0)]
+    {
+        let (all, len_of_all, _) = decode(&draft, prompt, &SkippedPrompt::default());
+        let (some, len_of_some, _) = decode(&draft, prompt, &skipped);
+        assert_eq!(some, all, "{prompt:?}");
+        assert!(all.iter().any(|&(_, accepted)| accepted > 0));
+        assert_eq!(len_of_all - len_of_some, num_skipped, "{prompt:?}");
+    }
+    // What it does not read takes no place in its context.
+    let prompt = [9, 8, 7, 6, 9, 2, 3];
+    let short = draft.with_capacity(4);
+    assert!(decode(&short, &prompt, &SkippedPrompt::default()).0.iter().all(|&(drafted, _)| drafted == 0));
+    let (rounds, len, num_tokens) = decode(&short, &prompt, &skipped);
+    assert!(rounds[0].0 > 0 && len <= 4 && num_tokens > 8, "{rounds:?}");
+}
+
 const SOFTMAX: Sampling = Sampling { temperature: 1.0, top_p: 1.0, top_k: 0 };
 
 /// What a recorder sees of speculative decoding, which must go as without it.
@@ -104,7 +136,8 @@ fn observed(
     let unseen =
         decode_speculative(&mut target.clone(), &mut draft.clone(), num_draft_tokens, request).unwrap();
     let mut recorder = Recorder::new(RecorderOptions { top_k: 4, temperature: 1.0 });
-    let drafting = Drafting { decoder: &mut draft.clone(), num_draft_tokens };
+    let skipped_prompt = &SkippedPrompt::default();
+    let drafting = Drafting { decoder: &mut draft.clone(), num_draft_tokens, skipped_prompt };
     let decoded = decode_observed(&mut target.clone(), Some(drafting), request, &mut recorder).unwrap();
     let rounds = |decoded: &Decoded| -> Vec<_> {
         decoded.rounds.iter().map(|r| (r.num_drafted, r.num_accepted, r.num_emitted)).collect()

@@ -27,7 +27,7 @@ fn adapter(config: &ModelConfig) -> Adapter {
         let [out, inside] = place.1.shape(config);
         (place, LoraWeights { rank: 8, scale: 2.0, a: values(8 * inside), b: values(8 * out) })
     });
-    Adapter { layers: layers.collect() }
+    Adapter::new(layers.collect())
 }
 
 /// Cross-entropy of made-up outputs, and its gradient.
