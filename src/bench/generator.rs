@@ -9,6 +9,7 @@ use crate::engine::decode::{Drafting, Request, decode_observed};
 use crate::engine::decoder::Decoder;
 use crate::engine::observe::{Observer, Recorder, RecorderOptions};
 use crate::engine::pair::ModelPair;
+use crate::engine::prompt_cache::PromptCache;
 use crate::engine::sampling::Sampling;
 use crate::engine::tokenizer::Tokenizer;
 use crate::engine::{self, Error};
@@ -29,6 +30,8 @@ pub struct GeneratorSettings {
     pub system_prompt: Option<String>,
     /// Whether prompts go to the model without a chat template.
     pub raw: bool,
+    /// Whether what a prompt shares with the one before it is computed once: where nothing is timed.
+    pub shares_prompts: bool,
     /// What is kept of each answer to learn from, where a run collects.
     pub recording: Option<RecorderOptions>,
 }
@@ -83,14 +86,18 @@ impl<'a> ModelGenerator<'a> {
         let context_length = settings.context_length(pair);
         let longest = longest_prompt(pair, &settings, workload.prompts)?;
         let capacity = context_length.min(longest.saturating_add(settings.max_tokens));
+        let shares_prompts = settings.shares_prompts;
+        let shared = |decoder: Box<dyn Decoder>| -> Box<dyn Decoder> {
+            if shares_prompts { Box::new(PromptCache::new(decoder)) } else { decoder }
+        };
         let draft = |mode: Mode, adapter| match workload.modes.contains(&mode) {
-            true => pair.draft_decoder(capacity, adapter),
+            true => pair.draft_decoder(capacity, adapter).map(shared),
             false => None,
         };
         Ok(Self {
             pair,
             context_length,
-            target: pair.target_decoder(capacity),
+            target: shared(pair.target_decoder(capacity)),
             draft: draft(Mode::SpecBase, None),
             adapted_draft: draft(Mode::SpecLora, adapter),
             skipped_prompt: adapter.map(|adapter| adapter.skipped_prompt.clone()).unwrap_or_default(),

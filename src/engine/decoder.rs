@@ -59,9 +59,8 @@ impl<'a> Logits<'a> {
 /// so to the last bit, however the tokens were cut into passes: that is what makes greedy speculative output equal
 /// target-only output byte for byte.
 ///
-/// A draft may have a head over a part of the vocabulary. It gives the logit −∞ to tokens that it neither has nor met, and
-/// it met all that it read since it was last empty, tokens that were cut off among them. Where it has a logit, that one is
-/// as above.
+/// A draft may have a head over a part of the vocabulary. It gives the logit −∞ to tokens that it neither has nor met; it
+/// met those in its cache. Where it has a logit, that one is as above.
 pub trait Decoder {
     /// Number of logits per position.
     fn vocab_size(&self) -> usize;
@@ -87,7 +86,7 @@ pub trait Decoder {
     /// decoder was not asked to keep them ([`DecoderOptions::hidden_layers`]).
     fn hidden_states(&self, layer: usize) -> Option<&[f32]>;
 
-    /// Forgets every position from `len` on. What a head over a part of the vocabulary met, it forgets with the last one.
+    /// Forgets every position from `len` on, and what a head over a part of the vocabulary met there first.
     ///
     /// # Panics
     /// If `len` is greater than [`Decoder::len`].

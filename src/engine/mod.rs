@@ -16,6 +16,7 @@ mod error;
 pub mod files;
 pub mod observe;
 pub mod pair;
+pub mod prompt_cache;
 pub mod sampling;
 pub mod tensor;
 #[cfg(test)]

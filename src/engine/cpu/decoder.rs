@@ -266,7 +266,7 @@ impl Decoder for CpuDecoder {
 
     fn forward(&mut self, tokens: &[u32], rows: WantedRows) -> Result<Logits<'_>> {
         check_pass(tokens, self.weights.config.vocab_size, self.len, self.capacity)?;
-        self.head.meet(tokens);
+        self.head.meet(tokens, self.len);
         self.hidden_states.iter_mut().for_each(|(_, states)| states.clear());
         let chunks = tokens.chunks(PROMPT_CHUNK);
         if rows == WantedRows::Last {
@@ -293,8 +293,6 @@ impl Decoder for CpuDecoder {
     fn truncate(&mut self, len: usize) {
         assert!(len <= self.len, "cannot truncate {} positions to {len}", self.len);
         self.len = len;
-        if len == 0 {
-            self.head.forget();
-        }
+        self.head.forget_from(len);
     }
 }

@@ -91,6 +91,8 @@ pub(super) struct Head {
 #[derive(Debug)]
 struct Met {
     tokens: Vec<u32>,
+    /// Where each was met first, in the order of the text.
+    positions: Vec<usize>,
     rows: Linear,
     /// By token: whether it has a row, kept or met.
     has_row: Vec<bool>,
@@ -106,8 +108,7 @@ impl Head {
             HeadWeights::Part { tokens, kept, source } => {
                 let mut has_row = vec![false; source.num_rows()];
                 tokens.iter().for_each(|&token| has_row[token as usize] = true);
-                // A text has no more tokens to be met than positions: what speculation cuts off was proposed, and so has a
-                // row. Whoever cuts off more has no rows for what comes when the room is used up.
+                // A text has no more tokens to be met than positions.
                 let room = capacity.min(source.num_rows() - tokens.len());
                 (Tiles::with_room(kept.tiles.dtype(), room, source.width()), has_row)
             }
@@ -115,7 +116,7 @@ impl Head {
         let rows = Linear { tiles: Arc::new(rows), bias: None };
         Self {
             weights: Arc::clone(weights),
-            met: Met { tokens: vec![], rows, has_row },
+            met: Met { tokens: vec![], positions: vec![], rows, has_row },
             kept_logits: Rows::default(),
             met_logits: Rows::default(),
             logits: vec![],
@@ -123,30 +124,36 @@ impl Head {
         }
     }
 
-    /// Adds the rows of tokens that have none yet.
-    pub(super) fn meet(&mut self, tokens: &[u32]) {
+    /// Adds the rows of tokens that have none yet; the first of them is at position `start`.
+    pub(super) fn meet(&mut self, tokens: &[u32], start: usize) {
         let HeadWeights::Part { source, .. } = &*self.weights else {
             return;
         };
-        let Met { tokens: met, rows, has_row } = &mut self.met;
+        let Met { tokens: met, positions, rows, has_row } = &mut self.met;
         let rows = Arc::get_mut(&mut rows.tiles).expect("nobody shares the rows that were met");
-        for &token in tokens {
+        for (position, &token) in (start..).zip(tokens) {
             // Rows beyond the vocabulary are padding.
             let is_new = (token as usize) < self.vocab_size && !has_row[token as usize];
             if is_new && rows.has_room() {
                 has_row[token as usize] = true;
                 met.push(token);
+                positions.push(position);
                 let dtype = rows.dtype();
                 rows.push_row(|lane, panel| put_row(source, token as usize, dtype, lane, panel));
             }
         }
     }
 
-    /// Forgets the tokens that were met.
-    pub(super) fn forget(&mut self) {
-        let Met { tokens, rows, has_row } = &mut self.met;
-        Arc::get_mut(&mut rows.tiles).expect("nobody shares the rows that were met").clear();
-        for token in tokens.drain(..) {
+    /// Forgets the tokens that were met first at position `len` or later.
+    pub(super) fn forget_from(&mut self, len: usize) {
+        let Met { tokens, positions, rows, has_row } = &mut self.met;
+        let num_left = positions.partition_point(|&position| position < len);
+        if num_left == tokens.len() {
+            return;
+        }
+        positions.truncate(num_left);
+        Arc::get_mut(&mut rows.tiles).expect("nobody shares the rows that were met").truncate(num_left);
+        for token in tokens.drain(num_left..) {
             has_row[token as usize] = false;
             self.logits.iter_mut().skip(token as usize).step_by(self.vocab_size).for_each(clear);
         }

@@ -190,7 +190,7 @@ mod tests {
             let source = tiles(dtype, 40);
             let mut grown = Tiles::with_room(dtype, 20, source.width());
             for start in [0, 20] {
-                grown.clear();
+                grown.truncate(0);
                 for number in start..start + 20 {
                     grown.push_row(|lane, panel| put_row(&source, number, dtype, lane, panel));
                 }

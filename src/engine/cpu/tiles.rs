@@ -166,9 +166,9 @@ impl Tiles {
         self.num_rows < self.bytes.len() / self.panel_size() * LANES
     }
 
-    /// Forgets all rows; the room stays.
-    pub(super) fn clear(&mut self) {
-        self.num_rows = 0;
+    /// Forgets all rows but the first; their room stays.
+    pub(super) fn truncate(&mut self, num_rows: usize) {
+        self.num_rows = self.num_rows.min(num_rows);
     }
 
     /// Element type.
