@@ -347,7 +347,7 @@ fn a_system_prompt_that_is_learned_need_not_be_read() {
     // The adapter knows what it skips: what all prompts begin with, and their messages not.
     let skipped = |adapter: &str| -> Vec<u32> {
         let shown = workspace.json(&["adapters", "show", adapter]);
-        serde_json::from_value(shown["config"]["speclora_skipped_prompt"].clone()).unwrap()
+        serde_json::from_value(shown["skipped_prompt"].clone()).unwrap()
     };
     let of_latest = skipped("latest");
     let prompts = "SELECT prompt_tokens FROM examples";

@@ -301,6 +301,7 @@ def adapter(raw, row):
         **row,
         "aliases": row["aliases"].split(", ") if row["aliases"] else [],
         "target_modules": json.loads(row["target_modules"]),
+        "skipped_prompt": raw.skipped_prompts[row["checkpoint_id"]],
         "lineage": raw.lineage(row["checkpoint_id"]),
         "config": json.loads(raw.checkpoints[row["checkpoint_id"]]["adapter_config"]),
     }

@@ -19,6 +19,13 @@ def at(milliseconds):
     return datetime.fromtimestamp(milliseconds // 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def skipped_prompt(weights):
+    """The tokens that the metadata of an adapter's safetensors file name."""
+    length = int.from_bytes(weights[:8], "little")
+    metadata = json.loads(weights[8 : 8 + length]).get("__metadata__", {})
+    return json.loads(metadata.get("speclora_skipped_prompt", "[]"))
+
+
 class Tables:
     """The tables of a database."""
 
@@ -30,6 +37,12 @@ class Tables:
         self.runs, self.environments, self.models = by_id("runs"), by_id("environments"), by_id("models")
         self.prompts, self.prompt_sets, self.checkpoints = by_id("prompts"), by_id("prompt_sets"), by_id("checkpoints")
         self.blobs, self.examples = by_id("blobs"), by_id("examples")
+        chunks = defaultdict(bytes)
+        for row in sorted(read("blob_chunks"), key=lambda row: (row["blob_id"], row["chunk_index"])):
+            chunks[row["blob_id"]] += row["data"]
+        self.skipped_prompts = {
+            row["id"]: skipped_prompt(chunks[row["adapter_blob_id"]]) for row in self.checkpoints.values()
+        }
         self.aliases = sorted(read("aliases"), key=lambda row: row["name"])
         self.generations = by_id("generations")
         self.train_checkpoints = sorted(read("train_checkpoints"), key=lambda row: (row["run_id"], row["step"]))

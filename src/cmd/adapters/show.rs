@@ -6,16 +6,12 @@ use serde_json::{Map, Value as Json, json};
 use super::column_of;
 use crate::cmd::UsageError;
 use crate::cmd::context::Context;
-use crate::cmd::present::{
-    HASH_DIGITS, Shown, View, chosen_grid, labelled_text, objects, shortened, whole_grid,
-};
+use crate::cmd::present::{HASH_DIGITS, Shown, View, chosen_grid, labelled_text, objects, whole_grid};
+use crate::engine::adapter::{Adapter, SkippedPrompt};
 use crate::engine::config::Module;
 use crate::record::CheckpointId;
 use crate::report::{Cell, Column, Format, Grid, Style};
 use crate::store::{Rows, Store, Value};
-
-/// Characters of a value of a configuration.
-const CONFIG_CHARACTERS: usize = 100;
 
 const LISTED: [Shown; 11] = [
     ("checkpoint_id", "Adapter", View::Integer),
@@ -117,11 +113,14 @@ pub(super) fn show(id: CheckpointId, store: &Store, context: &Context) -> anyhow
     rows.retain(|row| row[id_column] == Value::Integer(id.0));
     let found = Rows { columns, rows };
     let lineage = store.query("checkpoint_lineage", &[(":checkpoint_id", Value::Integer(id.0))])?;
-    let config = serde_json::from_str(&store.load_adapter(id)?.config_json)
+    let adapter = store.load_adapter(id)?;
+    let skipped = Adapter::skipped_prompt_of(&adapter)?;
+    let config = serde_json::from_str(&adapter.config_json)
         .with_context(|| format!("the configuration of adapter {id} is damaged"))?;
     let format = context.format();
     if format == Format::Json {
-        let object = object(&found, &lineage, config);
+        let mut object = object(&found, &lineage, config);
+        object["skipped_prompt"] = json!(skipped.tokens());
         return Ok(context.ui.data(&format!("{object:#}\n"))?);
     }
     let part = |title: &str, grid: Grid| format!("\n{title}\n{}", grid.render(format));
@@ -130,7 +129,7 @@ pub(super) fn show(id: CheckpointId, store: &Store, context: &Context) -> anyhow
         _ => part("What it continues", chosen_grid(&lineage, &LINEAGE)),
     };
     let text = [
-        labelled_text(&labelled(&found), context),
+        labelled_text(&labelled(&found, &skipped), context),
         continues,
         part("Configuration, but for what is not set", config_grid(&config)),
     ];
@@ -150,7 +149,7 @@ fn object(found: &Rows, lineage: &Rows, config: Json) -> Json {
 }
 
 /// What people look for, each with its label; what has no value is left out.
-fn labelled(found: &Rows) -> Vec<(&'static str, String)> {
+fn labelled(found: &Rows, skipped: &SkippedPrompt) -> Vec<(&'static str, String)> {
     let row = &found.rows[0];
     let value = |key: &str| column_of(found, row, key);
     let text = |key: &str| match value(key) {
@@ -187,6 +186,7 @@ fn labelled(found: &Rows) -> Vec<(&'static str, String)> {
         ("Modules", Some(modules.join(", "))),
         ("Trained by", (!trained.is_empty()).then_some(trained)),
         ("Held-out ᾱ", acceptance),
+        ("Skips", (!skipped.is_empty()).then(|| skips_text(skipped))),
         ("Source", text("source")),
         ("Stored", text("created_at")),
         ("Size", size),
@@ -194,6 +194,13 @@ fn labelled(found: &Rows) -> Vec<(&'static str, String)> {
         ("Uid", text("uid")),
     ];
     facts.into_iter().filter_map(|(label, text)| Some((label, text?))).collect()
+}
+
+fn skips_text(skipped: &SkippedPrompt) -> String {
+    format!(
+        "{} tokens of a prompt that begins with them: its draft does not read them",
+        skipped.tokens().len()
+    )
 }
 
 /// The keys of a configuration that say something: neither null nor false nor empty.
@@ -208,7 +215,7 @@ fn config_grid(config: &Json) -> Grid {
     let none = Map::new();
     for (key, value) in config.as_object().unwrap_or(&none).iter().filter(|(_, value)| !says_nothing(value)) {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        grid.push([Cell::Text(key.clone()), Cell::Text(shortened(&value, CONFIG_CHARACTERS))]);
+        grid.push([Cell::Text(key.clone()), Cell::Text(value)]);
     }
     grid
 }

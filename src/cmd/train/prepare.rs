@@ -268,7 +268,7 @@ fn note_what_is_skipped(
         context.ui.note(format!(
             "the adapted draft is not to read what most prompts begin with, {} tokens: {}",
             skipped.tokens().len(),
-            shortened(text.trim(), 60)
+            shortened(&text.split_whitespace().collect::<Vec<_>>().join(" "), 60)
         ));
     } else if spec.skip_shared_prompt {
         context.ui.warning(

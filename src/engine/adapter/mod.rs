@@ -24,6 +24,8 @@ pub use write::{PeftExport, write_peft_folder};
 const WEIGHTS: &str = "adapter_model.safetensors";
 const LORA_A: &str = ".lora_A.weight";
 const LORA_B: &str = ".lora_B.weight";
+/// A key in the metadata of the weights: what the adapter has learned to draft without, a JSON list of tokens.
+const SKIPPED_PROMPT: &str = "speclora_skipped_prompt";
 /// What stands before the number of a block in a layer's path.
 const BLOCKS: &str = "model.layers.";
 
@@ -117,12 +119,34 @@ impl Adapter {
         if layers.is_empty() {
             return Err(error(format!("{WEIGHTS} holds no lora_A tensor")));
         }
-        Ok(Self { layers, skipped_prompt: config.skipped_prompt })
+        let skipped_prompt = skipped_prompt(&record.weights).map_err(error)?;
+        Ok(Self { layers, skipped_prompt })
+    }
+
+    /// What a stored adapter has learned to draft without.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub fn skipped_prompt_of(record: &AdapterRecord) -> Result<SkippedPrompt> {
+        let error = |problem: String| Error::Adapter { path: record.source.clone(), problem };
+        skipped_prompt(&record.weights).map_err(error)
     }
 
     /// Whether it leaves the draft as it is.
     pub fn is_zero(&self) -> bool {
         self.layers.values().all(|layer| layer.b.iter().all(|&b| b == 0.0))
+    }
+}
+
+/// What an adapter with these weights has learned to draft without.
+fn skipped_prompt(weights: &[u8]) -> std::result::Result<SkippedPrompt, String> {
+    let (_, header) = SafeTensors::read_metadata(weights)
+        .map_err(|cause| format!("damaged or truncated {WEIGHTS}: {cause}"))?;
+    match header.metadata().as_ref().and_then(|metadata| metadata.get(SKIPPED_PROMPT)) {
+        None => Ok(SkippedPrompt::default()),
+        Some(json) => serde_json::from_str(json)
+            .map(SkippedPrompt::new)
+            .map_err(|cause| format!("{WEIGHTS}: {SKIPPED_PROMPT} is no list of tokens: {cause}")),
     }
 }
 
@@ -264,6 +288,24 @@ mod tests {
         ] {
             let error = Adapter::fit(&record(&tensors), &model()).unwrap_err().to_string();
             assert!(error.contains(&problem), "{tensors:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_skipped_must_be_a_list_of_tokens() {
+        let (a, b) = (format!("{STEM}{LORA_A}"), format!("{STEM}{LORA_B}"));
+        let with_metadata = |text: &str| {
+            let mut record = record(&[(&a, [4, 4]), (&b, [4, 4])]);
+            let data = vec![0; 4 * 16];
+            let view = || TensorView::new(Dtype::F32, vec![4, 4], &data).unwrap();
+            let metadata = [(SKIPPED_PROMPT.to_owned(), text.to_owned())].into();
+            record.weights = safetensors::serialize([(&a, view()), (&b, view())], Some(metadata)).unwrap();
+            Adapter::fit(&record, &model())
+        };
+        assert_eq!(with_metadata("[7, 0]").unwrap().skipped_prompt.tokens(), [7, 0]);
+        for text in ["", "[-1]", "7", "[1.5]"] {
+            let error = with_metadata(text).unwrap_err().to_string();
+            assert!(error.contains("speclora_skipped_prompt is no list of tokens"), "{text}: {error}");
         }
     }
 }

@@ -4,14 +4,10 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::SkippedPrompt;
-
 /// What PEFT puts before a layer's path in the base model.
 pub(super) const PREFIX: &str = "base_model.model.";
 /// The file.
 pub(super) const CONFIG: &str = "adapter_config.json";
-/// A key of our own in it: what the adapter has learned to draft without.
-pub(super) const SKIPPED_PROMPT: &str = "speclora_skipped_prompt";
 /// The largest rank that is taken for real.
 const MAX_RANK: usize = 1 << 16;
 
@@ -50,8 +46,6 @@ struct RawConfig {
     bias: Option<String>,
     #[serde(default)]
     init_lora_weights: Value,
-    #[serde(default, rename = "speclora_skipped_prompt")]
-    skipped_prompt: Vec<u32>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -65,7 +59,6 @@ pub(super) struct PeftConfig {
     alpha_patterns: Patterns<f64>,
     use_rslora: bool,
     target_modules: Value,
-    pub(super) skipped_prompt: SkippedPrompt,
 }
 
 /// What it says of one layer.
@@ -92,7 +85,6 @@ impl PeftConfig {
             alpha_patterns: Patterns::parse("alpha_pattern", raw.alpha_pattern, Value::as_f64)?,
             use_rslora: raw.use_rslora.unwrap_or(false),
             target_modules: raw.target_modules,
-            skipped_prompt: SkippedPrompt::new(raw.skipped_prompt),
         };
         let out_of_range = config.ranks().find(|rank| !(1..=MAX_RANK).contains(rank));
         match out_of_range {

@@ -9,8 +9,10 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
 
-use super::peft_config::{CONFIG, PREFIX, SKIPPED_PROMPT};
-use super::{Adapter, BLOCKS, LORA_A, LORA_B, LoraWeights, WEIGHTS, record_of};
+use super::peft_config::{CONFIG, PREFIX};
+use super::{
+    Adapter, BLOCKS, LORA_A, LORA_B, LoraWeights, SKIPPED_PROMPT, SkippedPrompt, WEIGHTS, record_of,
+};
 use crate::engine::config::Module;
 use crate::engine::error::{Error, Result};
 use crate::record::AdapterRecord;
@@ -34,7 +36,7 @@ impl Adapter {
     /// Writes it as a PEFT adapter, in f32: [`Adapter::fit`] gives the same again. PEFT adapts a module in every block or
     /// in none: where some have no layer here, it puts in B = 0, which changes nothing.
     pub fn to_peft(&self, export: &PeftExport) -> AdapterRecord {
-        record_of(config_json(self, export), weights_of(&self.layers), export.source.clone())
+        record_of(config_json(&self.layers, export), weights_of(self), export.source.clone())
             .expect("the configuration is plain LoRA")
     }
 }
@@ -44,9 +46,8 @@ fn path_of((block, module): (usize, Module)) -> String {
     format!("{BLOCKS}{block}.{}", module.path())
 }
 
-/// `adapter_config.json`, its keys in alphabetical order as PEFT writes them. PEFT passes over a key that it does not know.
-fn config_json(adapter: &Adapter, export: &PeftExport) -> String {
-    let Adapter { layers, skipped_prompt } = adapter;
+/// `adapter_config.json`, its keys in alphabetical order as PEFT writes them.
+fn config_json(layers: &BTreeMap<(usize, Module), LoraWeights>, export: &PeftExport) -> String {
     let modules: BTreeSet<&str> = layers.keys().map(|(_, module)| module.name()).collect();
     let (mut ranks, mut alphas) = (Map::new(), Map::new());
     for (place, LoraWeights { rank, scale, .. }) in layers {
@@ -57,7 +58,7 @@ fn config_json(adapter: &Adapter, export: &PeftExport) -> String {
             alphas.insert(path_of(*place), number(f64::from(*scale) * *rank as f64));
         }
     }
-    let mut config = json!({
+    let config = json!({
         "alpha_pattern": alphas,
         "base_model_name_or_path": export.base_model,
         "bias": "none",
@@ -75,9 +76,6 @@ fn config_json(adapter: &Adapter, export: &PeftExport) -> String {
         "use_dora": false,
         "use_rslora": false,
     });
-    if !skipped_prompt.is_empty() {
-        config[SKIPPED_PROMPT] = json!(skipped_prompt.tokens());
-    }
     format!("{config:#}\n")
 }
 
@@ -88,8 +86,9 @@ fn number(value: f64) -> Value {
     if is_whole { (value as i64).into() } else { value.into() }
 }
 
-/// `adapter_model.safetensors`.
-fn weights_of(layers: &BTreeMap<(usize, Module), LoraWeights>) -> Vec<u8> {
+/// `adapter_model.safetensors`. PEFT does not look at metadata, while a key that it does not know in its configuration can
+/// cost it those that it does know.
+fn weights_of(Adapter { layers, skipped_prompt }: &Adapter) -> Vec<u8> {
     let tensors = layers.iter().flat_map(|(place, LoraWeights { rank, a, b, .. })| {
         let name = |suffix| format!("{PREFIX}{}{suffix}", path_of(*place));
         [(name(LORA_A), [*rank, a.len() / rank], a), (name(LORA_B), [b.len() / rank, *rank], b)]
@@ -102,7 +101,21 @@ fn weights_of(layers: &BTreeMap<(usize, Module), LoraWeights>) -> Vec<u8> {
         (name, view)
     });
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    safetensors::serialize(views, Some(metadata)).expect("names are distinct and shapes fit")
+    let file = safetensors::serialize(views, Some(metadata)).expect("names are distinct and shapes fit");
+    if skipped_prompt.is_empty() { file } else { with_skipped_prompt(&file, skipped_prompt) }
+}
+
+/// Adds an entry to the metadata of a safetensors file: the length of its header in eight bytes, the header, tensors. The
+/// library would write two entries in any order.
+fn with_skipped_prompt(file: &[u8], skipped: &SkippedPrompt) -> Vec<u8> {
+    let (length, rest) = file.split_first_chunk().expect("a file begins with a length");
+    let (header, tensors) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let mut header: Value = serde_json::from_slice(header).expect("a header is JSON");
+    header["__metadata__"][SKIPPED_PROMPT] = json!(skipped.tokens()).to_string().into();
+    let mut header = header.to_string();
+    // Tensors begin at a multiple of eight.
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), tensors].concat()
 }
 
 /// Writes an adapter as a PEFT folder, whole or not at all: a folder beside it is filled and then takes its name.
@@ -151,8 +164,8 @@ fn fill(folder: &Path, record: &AdapterRecord) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::read_peft_folder;
     use super::super::tests::model;
-    use super::super::{SkippedPrompt, read_peft_folder};
     use super::*;
     use crate::engine::config::{Family, ModelConfig};
     use crate::hash::sha256_hex;
