@@ -86,7 +86,7 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished>
     recording.progress.advance(start.step.into());
     let ended = trainer.run(start, &mut recording);
     drop(recording);
-    let held = Held { run, trainer: &trainer, draft: &draft, cancel: &cancel };
+    let held = Held { run, from: new_run.checkpoint_id, trainer: &trainer, draft: &draft, cancel: &cancel };
     let error = finish(&mut store, ended, &held, context)?;
     Ok(Finished { store, run, error })
 }

@@ -17,6 +17,8 @@ use crate::train::trainer::Trainer;
 /// A run that has done its steps, with the draft and the held-out examples that decide.
 pub(super) struct Held<'a> {
     pub(super) run: RunId,
+    /// The adapter that it began with; the plain draft if absent.
+    pub(super) from: Option<CheckpointId>,
     pub(super) trainer: &'a Trainer<'a>,
     pub(super) draft: &'a Identified,
     pub(super) cancel: &'a AtomicBool,
@@ -72,9 +74,14 @@ fn candidate(
     let Some((figures, id)) = best else {
         return Ok(None);
     };
-    let evaluations = store.example_evaluations(run, figures.step)?;
-    let evaluations = evaluations.into_iter().map(|(_, evaluation)| evaluation).collect();
+    let evaluations = stored_evaluations(store, run, figures.step)?;
     Ok(Some(Candidate { id, step: figures.step, evaluations }))
+}
+
+/// What a run made of its held-out examples after a step.
+fn stored_evaluations(store: &Store, run: RunId, step: u32) -> anyhow::Result<Vec<OutputEvaluation>> {
+    let evaluations = store.example_evaluations(run, step)?;
+    Ok(evaluations.into_iter().map(|(_, evaluation)| evaluation).collect())
 }
 
 /// What a checkpoint has to be better than.
@@ -99,10 +106,17 @@ fn rival(
     held: &Held,
     context: &Context,
 ) -> anyhow::Result<(Rival, Vec<OutputEvaluation>)> {
-    match present_best(store, held)? {
-        Some((id, adapter)) => Ok((Rival::PresentBest(id), judged(store, held, Some(&adapter), context)?)),
-        None => Ok((Rival::PlainDraft, judged(store, held, None, context)?)),
+    let best = store.alias("best", Some(&held.draft.info.sha256))?;
+    let rival = best.map_or(Rival::PlainDraft, Rival::PresentBest);
+    if best == held.from {
+        // The run judged it before its first step.
+        return Ok((rival, stored_evaluations(store, held.run, 0)?));
     }
+    let adapter = match best {
+        Some(id) => Some(Adapter::fit(&store.load_adapter(id)?, held.trainer.model.config())?),
+        None => None,
+    };
+    Ok((rival, judged(store, held, adapter.as_ref(), context)?))
 }
 
 /// Says what became of `best`.
@@ -132,14 +146,6 @@ fn say(candidate: &Candidate, rival: Rival, verdict: &Verdict, context: &Context
             stats::MIN_OBSERVATIONS
         )),
     }
-}
-
-/// The adapter that `best` names of this draft.
-fn present_best(store: &Store, held: &Held) -> anyhow::Result<Option<(CheckpointId, Adapter)>> {
-    let Some(id) = store.alias("best", Some(&held.draft.info.sha256))? else {
-        return Ok(None);
-    };
-    Ok(Some((id, Adapter::fit(&store.load_adapter(id)?, held.trainer.model.config())?)))
 }
 
 fn judged(
