@@ -76,7 +76,7 @@ settings! {
     acceptance_threshold: f64, Kind::Number { min: 0.0, max: 1.0 }, Some("0.7");
 
     /// Rank of the adapter.
-    rank: u32, Kind::Integer { min: 1, max: 1024 }, Some("32");
+    rank: u32, Kind::Integer { min: 1, max: 1024 }, Some("16");
     /// Numerator of the adapter's scale, alpha / rank; twice the rank if absent.
     alpha: Option<f64>, Kind::Number { min: 0.001, max: 1e6 }, None;
     /// Modules of each block that the adapter changes.

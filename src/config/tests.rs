@@ -79,7 +79,7 @@ fn defaults_are_those_of_the_contract() {
         limit: None,
         target_top_k: 64,
         acceptance_threshold: 0.7,
-        rank: 32,
+        rank: 16,
         alpha: None,
         target_modules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
             .map(str::to_owned)

@@ -180,7 +180,7 @@ fn decoded_acceptance(workspace: &Workspace, run: i64, mode: &str) -> f64 {
 fn judged_acceptance_is_that_of_decoding() {
     let workspace = Workspace::new();
     workspace.succeed(&["collect", "-f", "builtin:train", "-l", "32", "-m", "48"]);
-    workspace.succeed(&["train", "--epochs", "1", "--learning-rate", "1e-2"]);
+    workspace.succeed(&["train", "--epochs", "1", "--learning-rate", "1e-2", "--rank", "32"]);
     let prompts = ["-f", "builtin:bench", "-l", "24", "-m", "64"];
     let more = ["-a", "final", "--json"];
     let json: Value =

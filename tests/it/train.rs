@@ -112,7 +112,7 @@ fn everything_that_training_does_is_a_row() {
 
     let rates = "SELECT group_concat(round(learning_rate * 1e4, 3), ' ' ORDER BY step) FROM train_steps
         WHERE loss BETWEEN 0 AND 10 AND gradient_norm > 0 AND num_tokens > num_positions";
-    assert_eq!(workspace.value::<String>(rates), "2.5 5.0 5.0 3.75 1.25", "up over two steps, then down");
+    assert_eq!(workspace.value::<String>(rates), "5.0 10.0 10.0 7.5 2.5", "up over two steps, then down");
     let checkpoints =
         "SELECT group_concat(step || ':' || checkpoint_id || iif(state_blob_id IS NULL, '', '+'), ' ')
         FROM train_checkpoints";

@@ -41,7 +41,7 @@ pub struct TrainArgs {
     /// Goes on from this adapter (an alias or a checkpoint id), whose rank, alpha and modules stay
     #[arg(long, value_name = "ADAPTER", conflicts_with_all = ["rank", "alpha", "target_modules"], help_heading = "Adapter")]
     pub(super) from: Option<String>,
-    /// Rank of the adapter [default: 32]
+    /// Rank of the adapter [default: 16]
     #[arg(long, value_name = "R", help_heading = "Adapter", allow_negative_numbers = true)]
     pub(super) rank: Option<String>,
     /// Numerator of the adapter's scale, alpha / rank [default: twice the rank]
@@ -57,7 +57,7 @@ pub struct TrainArgs {
     /// Times through the examples [default: 3]
     #[arg(long, value_name = "N", help_heading = "Training", allow_negative_numbers = true)]
     pub(super) epochs: Option<String>,
-    /// Learning rate after the warm-up [default: by the draft's width, 5e-4 up to a hidden size of 896]
+    /// Learning rate after the warm-up [default: by the draft's width: 5e-4 at a hidden size of 896, 1e-3 up to 564]
     #[arg(long, value_name = "RATE", help_heading = "Training", allow_negative_numbers = true)]
     pub(super) learning_rate: Option<String>,
     /// Share of the steps over which the learning rate rises [default: 0.1]
