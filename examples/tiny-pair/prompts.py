@@ -14,8 +14,8 @@ from corpus import Pair, read_pairs, read_train
 
 NUM_GENERAL = 36
 NUM_BENCH_EACH = 18
-NUM_TRAIN = {"code": 480, "math": 240}
-NUM_TRAIN_EVERYDAY = 480
+NUM_TRAIN = {"code": 400, "math": 200}
+NUM_TRAIN_EVERYDAY = 400
 NUM_REPLAY = 4000
 SEED = 20261124
 CLOSE = 0.6
