@@ -107,7 +107,7 @@ settings! {
     replay_ratio: f64, Kind::Number { min: 0.0, max: 0.95 }, Some("0.25");
     /// Share of the prompts that are never trained on, and decide which checkpoint is best.
     holdout: f64, Kind::Number { min: 0.0, max: 0.9 }, Some("0.2");
-    /// Whether the adapted draft learns to do without what most prompts begin with, a system prompt say, and need not read it.
+    /// Whether the adapted draft learns to do without what most prompts begin with, a system prompt say, and does not read it.
     skip_shared_prompt: bool, Kind::Switch, Some("false");
     /// Steps between evaluations on held-out examples; about eight in a run if absent.
     eval_every: Option<u32>, Kind::Integer { min: 1, max: 1_000_000_000 }, None;

@@ -3,9 +3,9 @@
 use super::decoder::{Decoder, Logits, Rows};
 use super::error::Result;
 
-/// A decoder whose next sequence may begin as the last one did: those positions are still in its cache. Since logits do not
-/// depend on how tokens are cut into passes, they are what they would have been; time is not, so that nothing that is timed
-/// decodes with it.
+/// A decoder whose next sequence may begin as the last one did: those positions are still in its cache. It is for decoders
+/// whose logits are the same bits however many tokens are cut into passes, as the CPU engine's are; then they are what they
+/// would have been. Time is not, so that nothing that is timed decodes with it.
 pub struct PromptCache {
     decoder: Box<dyn Decoder>,
     /// The tokens in the decoder's cache.
@@ -42,13 +42,13 @@ impl Decoder for PromptCache {
         };
         let shared = tokens[..num_skippable].iter().zip(&self.read[self.len..]);
         let num_known = shared.take_while(|(token, known)| token == known).count();
-        self.len += num_known;
-        self.read.truncate(self.len);
-        self.decoder.truncate(self.len);
+        let len = self.len + num_known;
+        self.read.truncate(len);
+        self.decoder.truncate(len);
         let unknown = &tokens[num_known..];
         let logits = self.decoder.forward(unknown, rows)?;
         self.read.extend_from_slice(unknown);
-        self.len += unknown.len();
+        self.len = len + unknown.len();
         Ok(logits)
     }
 

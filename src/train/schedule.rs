@@ -27,8 +27,8 @@ impl Schedule {
 }
 
 /// The rate for a draft whose hidden states are this wide, where nobody names one. Adam's best rate falls with the width
-/// (Yang et al., "Tensor Programs V", 2022), and so does this one, from 1e-3 on: at higher rates a draft learns faster, and
-/// forgets more of what it is not shown.
+/// (Yang et al., "Tensor Programs V", 2022), and so does this one; but it is 1e-3 at most, for at higher rates a narrow draft
+/// learns faster, and forgets more of what it is not shown.
 pub fn learning_rate_for(hidden_size: usize) -> f64 {
     (5e-4 * (896.0 / hidden_size as f64).powf(1.5)).min(1e-3)
 }

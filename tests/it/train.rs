@@ -382,6 +382,11 @@ fn a_system_prompt_that_is_learned_need_not_be_read() {
     let outcome = workspace.run(&train(&["--skip-shared-prompt"]));
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("no part of a chat is shared by most prompts"), "{}", outcome.stderr);
+    // An adapter that reads everything goes on doing so, whatever a file says.
+    workspace.write("speclora.toml", "skip_shared_prompt = true\n");
+    workspace.succeed(&["train", "--from", "latest", "--epochs", "1"]);
+    assert_eq!(workspace.value::<String>(setting), "false flag --from");
+    assert_eq!(workspace.json(&["adapters", "show", "latest"])["skipped_prompt"], serde_json::json!([]));
 }
 
 #[test]

@@ -38,8 +38,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "SHARE", help_heading = "Examples", allow_negative_numbers = true)]
     pub(super) holdout: Option<String>,
 
-    /// Goes on from this adapter (an alias or a checkpoint id), whose rank, alpha and modules stay
-    #[arg(long, value_name = "ADAPTER", conflicts_with_all = ["rank", "alpha", "target_modules"], help_heading = "Adapter")]
+    /// Goes on from this adapter (an alias or a checkpoint id), whose rank, alpha, modules and skipped prompt stay
+    #[arg(long, value_name = "ADAPTER", conflicts_with_all = ["rank", "alpha", "target_modules", "skip_shared_prompt"], help_heading = "Adapter")]
     pub(super) from: Option<String>,
     /// Rank of the adapter [default: 16]
     #[arg(long, value_name = "R", help_heading = "Adapter", allow_negative_numbers = true)]
@@ -81,8 +81,7 @@ pub struct TrainArgs {
     /// Weight of positions where a proposal was refused [default: 1]
     #[arg(long, value_name = "WEIGHT", help_heading = "Training", allow_negative_numbers = true)]
     pub(super) rejected_weight: Option<String>,
-    /// The adapted draft need not read what most prompts begin with (a system prompt, say): faster where the target's answers
-    /// can be told without it
+    /// Teaches the draft to do without what most prompts begin with (a system prompt, say), and not to read it any more
     #[arg(long, help_heading = "Training")]
     pub(super) skip_shared_prompt: bool,
     /// Steps between evaluations on held-out examples [default: an eighth of the run]

@@ -135,7 +135,7 @@ fn beginning(trainer: &Trainer, from: Option<Adapter>, skipped_prompt: SkippedPr
     Start { step: 0, optimizer: AdamW::new(&adapter, spec.weight_decay), adapter, evaluations: vec![] }
 }
 
-/// Where an earlier run goes on: at its newest checkpoint. One that has none begins once more.
+/// Where an earlier run goes on: at its newest checkpoint; `None` if it has none.
 fn resumed_start(run: RunId, store: &Store, trainer: &Trainer, spec: &Spec) -> anyhow::Result<Option<Start>> {
     let Some(state) = store.training_state(run)? else {
         return Ok(None);

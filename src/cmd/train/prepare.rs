@@ -172,15 +172,15 @@ fn decide_shape(settings: &mut [Setting], adapter: &Adapter, alpha: f64) -> anyh
         .filter(|module| adapter.layers.keys().any(|(_, used)| used == module))
         .map(Module::name)
         .collect();
-    for (key, value) in
-        [("rank", rank.into()), ("alpha", alpha.into()), ("target_modules", serde_json::json!(modules))]
-    {
+    let is_skipping = !adapter.skipped_prompt.is_empty();
+    for (key, value) in [
+        ("rank", rank.into()),
+        ("alpha", alpha.into()),
+        ("target_modules", serde_json::json!(modules)),
+        ("skip_shared_prompt", is_skipping.into()),
+    ] {
         decide(settings, key, value, "--from");
         setting_mut(settings, key).origin = Origin::Flag;
-    }
-    if !adapter.skipped_prompt.is_empty() {
-        decide(settings, "skip_shared_prompt", true.into(), "--from");
-        setting_mut(settings, "skip_shared_prompt").origin = Origin::Flag;
     }
     Ok(())
 }
@@ -229,9 +229,9 @@ impl Examples {
         Ok(Self { purposes, learned: train, num_train, held_out })
     }
 
-    /// What the adapted draft is not to read: what it did not read before, or else what these prompts begin with.
+    /// What the adapted draft is not to read: what it did not read before, or what most of these prompts begin with.
     fn skipped_prompt(&self, from: Option<&Adapter>, spec: &Spec, draft: &Identified) -> SkippedPrompt {
-        if let Some(from) = from.filter(|from| !from.skipped_prompt.is_empty()) {
+        if let Some(from) = from {
             return from.skipped_prompt.clone();
         }
         if !spec.skip_shared_prompt {

@@ -1,8 +1,8 @@
 //! What an adapted draft need not read of a prompt.
 //!
-//! A system prompt that all of an adapter's examples begin with can be learned with them: the draft is trained on what
-//! follows it alone, and reads no more than that when it is at work. The target reads everything, so that the output is
-//! what it would have been.
+//! A system prompt that most of an adapter's examples begin with can be learned with them: the draft is trained on what
+//! follows it, and reads no more than that when it is at work. The target reads everything, so that the output is what it
+//! would have been. A draft over a part of the vocabulary has not met the tokens that it skips.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,8 +17,8 @@ impl SkippedPrompt {
         Self(tokens)
     }
 
-    /// What more than half of the prompts begin with, up to the last special token in it: where a message begins, say.
-    /// Equal prompts count once.
+    /// The whole messages that more than half of the prompts begin with. A message begins with the special token that the
+    /// first one begins with. Equal prompts count once.
     pub fn shared_by(prompts: impl IntoIterator<Item = Vec<u32>>, special_tokens: &[u32]) -> Self {
         let mut prompts: Vec<Vec<u32>> = prompts.into_iter().collect();
         prompts.sort_unstable();
@@ -33,8 +33,17 @@ impl SkippedPrompt {
             2 * sharing > prompts.len()
         };
         let num_shared = (0..=middle.len()).rev().find(|&len| is_shared(len)).unwrap_or(0);
-        let end = middle[..num_shared].iter().rposition(|token| special_tokens.contains(token));
-        Self(middle[..end.unwrap_or(0)].to_vec())
+        let shared = &middle[..num_shared];
+        let is_special = |token: u32| special_tokens.contains(&token);
+        // One that a special token follows opens the text, and not a message.
+        let Some(pair) = shared.windows(2).find(|pair| is_special(pair[0]) && !is_special(pair[1])) else {
+            return Self::default();
+        };
+        let beginnings: Vec<usize> = (0..shared.len()).filter(|&place| shared[place] == pair[0]).collect();
+        match beginnings[..] {
+            [_, .., last] => Self(shared[..last].to_vec()),
+            _ => Self::default(),
+        }
     }
 
     /// The tokens.
@@ -71,8 +80,8 @@ impl SkippedPrompt {
 mod tests {
     use super::*;
 
-    /// Begins a text; begins a message.
-    const SPECIAL: [u32; 2] = [100, 101];
+    /// Begins a text; begins a message; ends its header.
+    const SPECIAL: [u32; 3] = [100, 101, 102];
 
     #[track_caller]
     fn check(prompts: &[&[u32]], skipped: &[u32]) {
@@ -94,6 +103,10 @@ mod tests {
         check(&[&a, &a, &a, &[101, 9]], &[]);
         check(&[&a, &a], &[]);
         check(&[], &[]);
+        // A header is not cut in two, and the only message not cut off.
+        let headed = |rest: &[u32]| [&[100, 101, 1, 102, 2, 3, 101, 7, 102][..], rest].concat();
+        check(&[&headed(&[4]), &headed(&[5])], &[100, 101, 1, 102, 2, 3]);
+        check(&[&[100, 101, 7, 102, 4], &[100, 101, 7, 102, 5]], &[]);
         // Without a special token there is no place to cut.
         check(&[&[1, 2, 3], &[1, 2, 4]], &[]);
     }
