@@ -30,9 +30,8 @@ pub struct GeneratorSettings {
     pub system_prompt: Option<String>,
     /// Whether prompts go to the model without a chat template.
     pub raw: bool,
-    /// Whether what a prompt shares with the one before it is computed once: where nothing is timed.
-    pub shares_prompts: bool,
-    /// What is kept of each answer to learn from, where a run collects.
+    /// What is kept of each answer to learn from, where a run collects. Such a run times nothing, so that what a prompt
+    /// shares with the one before it is computed once.
     pub recording: Option<RecorderOptions>,
 }
 
@@ -86,9 +85,9 @@ impl<'a> ModelGenerator<'a> {
         let context_length = settings.context_length(pair);
         let longest = longest_prompt(pair, &settings, workload.prompts)?;
         let capacity = context_length.min(longest.saturating_add(settings.max_tokens));
-        let shares_prompts = settings.shares_prompts;
+        let is_timed = settings.recording.is_none();
         let shared = |decoder: Box<dyn Decoder>| -> Box<dyn Decoder> {
-            if shares_prompts { Box::new(PromptCache::new(decoder)) } else { decoder }
+            if is_timed { decoder } else { Box::new(PromptCache::new(decoder)) }
         };
         let draft = |mode: Mode, adapter| match workload.modes.contains(&mode) {
             true => pair.draft_decoder(capacity, adapter).map(shared),

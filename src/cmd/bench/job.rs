@@ -287,7 +287,6 @@ pub(in crate::cmd) fn generator_settings(spec: &Spec, kind: RunKind) -> Generato
         top_k: spec.target_top_k as usize,
         temperature: if sampling.is_greedy() { 1.0 } else { spec.temperature },
     };
-    let is_timed = !matches!(kind, RunKind::Collect | RunKind::Evaluate);
     GeneratorSettings {
         num_draft_tokens: spec.num_draft_tokens as usize,
         max_tokens: spec.max_tokens as usize,
@@ -295,7 +294,6 @@ pub(in crate::cmd) fn generator_settings(spec: &Spec, kind: RunKind) -> Generato
         sampling,
         system_prompt: spec.system_prompt.clone(),
         raw: spec.raw,
-        shares_prompts: !is_timed,
-        recording: (!is_timed).then_some(recording),
+        recording: matches!(kind, RunKind::Collect | RunKind::Evaluate).then_some(recording),
     }
 }

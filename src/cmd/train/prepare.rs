@@ -237,7 +237,7 @@ impl Examples {
         if !spec.skip_shared_prompt {
             return SkippedPrompt::default();
         }
-        let prompts = self.learned.iter().chain(&self.held_out).map(|example| example.prompt().to_vec());
+        let prompts = self.learned.iter().chain(&self.held_out).map(Example::prompt);
         SkippedPrompt::shared_by(prompts, &draft.tokenizer.special_tokens())
     }
 

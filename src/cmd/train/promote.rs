@@ -112,10 +112,10 @@ fn rival(
         // The run judged it before its first step.
         return Ok((rival, stored_evaluations(store, held.run, 0)?));
     }
-    let adapter = match best {
-        Some(id) => Some(Adapter::fit(&store.load_adapter(id)?, held.trainer.model.config())?),
-        None => None,
+    let fitted = |id| -> anyhow::Result<Adapter> {
+        Ok(Adapter::fit(&store.load_adapter(id)?, held.trainer.model.config())?)
     };
+    let adapter = best.map(fitted).transpose()?;
     Ok((rival, judged(store, held, adapter.as_ref(), context)?))
 }
 

@@ -119,8 +119,7 @@ impl Adapter {
         if layers.is_empty() {
             return Err(error(format!("{WEIGHTS} holds no lora_A tensor")));
         }
-        let skipped_prompt = skipped_prompt(&record.weights).map_err(error)?;
-        Ok(Self { layers, skipped_prompt })
+        Ok(Self { layers, skipped_prompt: Self::skipped_prompt_of(record)? })
     }
 
     /// What a stored adapter has learned to draft without.
@@ -129,24 +128,19 @@ impl Adapter {
     /// If it is damaged.
     pub fn skipped_prompt_of(record: &AdapterRecord) -> Result<SkippedPrompt> {
         let error = |problem: String| Error::Adapter { path: record.source.clone(), problem };
-        skipped_prompt(&record.weights).map_err(error)
+        let (_, header) = SafeTensors::read_metadata(&record.weights)
+            .map_err(|cause| error(format!("damaged or truncated {WEIGHTS}: {cause}")))?;
+        match header.metadata().as_ref().and_then(|metadata| metadata.get(SKIPPED_PROMPT)) {
+            None => Ok(SkippedPrompt::default()),
+            Some(json) => serde_json::from_str(json)
+                .map(SkippedPrompt::new)
+                .map_err(|cause| error(format!("{WEIGHTS}: {SKIPPED_PROMPT} is no list of tokens: {cause}"))),
+        }
     }
 
     /// Whether it leaves the draft as it is.
     pub fn is_zero(&self) -> bool {
         self.layers.values().all(|layer| layer.b.iter().all(|&b| b == 0.0))
-    }
-}
-
-/// What an adapter with these weights has learned to draft without.
-fn skipped_prompt(weights: &[u8]) -> std::result::Result<SkippedPrompt, String> {
-    let (_, header) = SafeTensors::read_metadata(weights)
-        .map_err(|cause| format!("damaged or truncated {WEIGHTS}: {cause}"))?;
-    match header.metadata().as_ref().and_then(|metadata| metadata.get(SKIPPED_PROMPT)) {
-        None => Ok(SkippedPrompt::default()),
-        Some(json) => serde_json::from_str(json)
-            .map(SkippedPrompt::new)
-            .map_err(|cause| format!("{WEIGHTS}: {SKIPPED_PROMPT} is no list of tokens: {cause}")),
     }
 }
 

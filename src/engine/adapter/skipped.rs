@@ -19,21 +19,20 @@ impl SkippedPrompt {
 
     /// The whole messages that more than half of the prompts begin with. A message begins with the special token that the
     /// first one begins with. Equal prompts count once.
-    pub fn shared_by(prompts: impl IntoIterator<Item = Vec<u32>>, special_tokens: &[u32]) -> Self {
-        let mut prompts: Vec<Vec<u32>> = prompts.into_iter().collect();
+    pub fn shared_by<'a>(prompts: impl IntoIterator<Item = &'a [u32]>, special_tokens: &[u32]) -> Self {
+        let mut prompts: Vec<&[u32]> = prompts.into_iter().collect();
         prompts.sort_unstable();
         prompts.dedup();
         if prompts.len() < 2 {
             return Self::default();
         }
         // Those that begin alike stand together, so that what a majority shares is in the middle.
-        let middle = &prompts[prompts.len() / 2];
-        let is_shared = |len: usize| {
-            let sharing = prompts.iter().filter(|prompt| prompt.starts_with(&middle[..len])).count();
-            2 * sharing > prompts.len()
-        };
-        let num_shared = (0..=middle.len()).rev().find(|&len| is_shared(len)).unwrap_or(0);
-        let shared = &middle[..num_shared];
+        let middle = prompts[prompts.len() / 2];
+        let num_equal = |prompt: &&[u32]| prompt.iter().zip(middle).take_while(|(a, b)| a == b).count();
+        let mut nums_equal: Vec<usize> = prompts.iter().map(num_equal).collect();
+        nums_equal.sort_unstable();
+        // From this place on there are more than half of them.
+        let shared = &middle[..nums_equal[(prompts.len() - 1) / 2]];
         let is_special = |token: u32| special_tokens.contains(&token);
         // One that a special token follows opens the text, and not a message.
         let Some(pair) = shared.windows(2).find(|pair| is_special(pair[0]) && !is_special(pair[1])) else {
@@ -85,8 +84,7 @@ mod tests {
 
     #[track_caller]
     fn check(prompts: &[&[u32]], skipped: &[u32]) {
-        let prompts = prompts.iter().map(|prompt| prompt.to_vec());
-        assert_eq!(SkippedPrompt::shared_by(prompts, &SPECIAL).tokens(), skipped);
+        assert_eq!(SkippedPrompt::shared_by(prompts.iter().copied(), &SPECIAL).tokens(), skipped);
     }
 
     #[test]
