@@ -44,10 +44,10 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished>
         options: options(&spec, model.config()),
     };
 
-    let beginning = beginning(&trainer, from, skipped_prompt, &spec);
+    let beginning = || beginning(&trainer, from, skipped_prompt, &spec);
     let start = match run {
-        Some(run) => resumed_start(run, &store, &trainer, &spec)?.unwrap_or(beginning),
-        None => beginning,
+        Some(run) => resumed_start(run, &store, &trainer, &spec)?.unwrap_or_else(beginning),
+        None => beginning(),
     };
     let run = match run {
         Some(run) => {
