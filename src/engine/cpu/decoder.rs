@@ -1,17 +1,17 @@
 //! The decoder-only transformer of the Llama, Qwen2 and Qwen3 families, over tiles and slices.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::attention::attend_rows;
 use super::head::Head;
 use super::kv_cache::LayerCache;
 use super::linear::{Lora, Rows, SharedInput};
 use super::model::{CpuModel, Layer, Weights};
-use super::ops::{Attend, GateRow, RmsNorm, turn};
+use super::ops::{GateRow, RmsNorm, turn};
 use super::pool::{self, Pieces};
-use super::simd::{Backend, LANES};
-use crate::engine::config::{ModelConfig, Module};
+use super::simd::Backend;
+use crate::engine::config::Module;
 use crate::engine::decoder::{Decoder, DecoderOptions, Logits, Rows as WantedRows, check_pass};
 use crate::engine::error::Result;
 
@@ -161,7 +161,7 @@ impl CpuDecoder {
             }
             self.caches[index].write(position, scratch.keys.row(row), scratch.values.row(row));
         }
-        attend_rows(*backend, config, &self.caches[index], self.len, &scratch.queries, &mut scratch.attended);
+        attend_rows(*backend, &self.caches[index], self.len, &scratch.queries, &mut scratch.attended);
         let layers = [(layer.linear(Module::Output), lora(Module::Output))];
         scratch.input.apply(*backend, &scratch.attended, layers, [&mut scratch.update]);
         add_rows(&mut scratch.hidden, &scratch.update);
@@ -208,47 +208,6 @@ pub(super) fn norm_rows(backend: Backend, x: &Rows, weight: &[f32], eps: f64, ou
 
 pub(super) fn add_rows(to: &mut Rows, update: &Rows) {
     to.data.iter_mut().zip(&update.data).for_each(|(to, update)| *to += update);
-}
-
-/// Attends from each new position, whose keys and values are in the cache. queries, out: `[T, heads · head_dim]`.
-fn attend_rows(
-    backend: Backend,
-    config: &ModelConfig,
-    cache: &LayerCache,
-    start: usize,
-    queries: &Rows,
-    out: &mut Rows,
-) {
-    thread_local! {
-        /// Scores and padded vectors of the head at hand.
-        static SCRATCH: RefCell<(Vec<f32>, Vec<f32>, Vec<f32>)> = const { RefCell::new((vec![], vec![], vec![])) };
-    }
-    let ModelConfig { num_heads, num_kv_heads, head_dim, .. } = *config;
-    let group = num_heads / num_kv_heads;
-    let head_width = head_dim.next_multiple_of(LANES);
-    let scale = 1.0 / (head_dim as f32).sqrt();
-    out.resize(queries.num_rows(), queries.width);
-    let stride = out.stride;
-    let num_rows = queries.num_rows();
-    let pieces = Pieces::new(&mut out.data);
-    pool::for_each_range(num_rows * num_heads, group, |items| {
-        for item in items {
-            // Query heads that share keys come together.
-            let (row, head) = (item / num_heads, item % num_heads);
-            let (keys, values) = cache.head(head / group, start + row + 1);
-            let place = row * stride + head * head_dim;
-            // SAFETY: each position and head comes once, and has its own place.
-            let result = unsafe { pieces.get(place..place + head_dim) };
-            SCRATCH.with_borrow_mut(|(scores, query, padded)| {
-                query.clear();
-                query.extend_from_slice(&queries.row(row)[head * head_dim..(head + 1) * head_dim]);
-                query.resize(head_width, 0.0);
-                padded.resize(head_width, 0.0);
-                backend.run(Attend { query, keys, values, scale, scores, out: padded });
-                result.copy_from_slice(&padded[..head_dim]);
-            });
-        }
-    });
 }
 
 impl Decoder for CpuDecoder {

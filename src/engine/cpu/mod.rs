@@ -10,6 +10,7 @@
 //! kernels of `product`, `activations` and `ops`, and where `decoder` and `training` share rows out to threads; [`bench`] has its own.
 
 mod activations;
+mod attention;
 #[doc(hidden)]
 pub mod bench;
 mod blocks;

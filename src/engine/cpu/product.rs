@@ -62,6 +62,10 @@ pub(super) enum Onto {
 /// Bytes of weights times rows below which it does not pay to wake another thread.
 const MIN_SHARED_BYTES: usize = 96 * 1024;
 
+/// Bytes of weights times rows that a thread takes at a time, where matrices are small: it takes longer to agree on who does
+/// a panel of a few kilobytes than to multiply it.
+const MIN_CHUNK_BYTES: usize = 16 * 1024;
+
 /// Computes products side by side, as one piece of parallel work.
 pub(super) fn multiply(backend: Backend, products: &mut [Product]) {
     let counts: Vec<usize> = products.iter().map(|product| product.tiles.num_panels()).collect();
@@ -75,7 +79,10 @@ pub(super) fn multiply(backend: Backend, products: &mut [Product]) {
             (*tiles, *input, Output { pieces: Pieces::new(out), stride: *stride, onto: *onto })
         })
         .collect();
-    let chunk = if work < MIN_SHARED_BYTES { total } else { (total / 16).clamp(1, 64) };
+    let chunk = match work {
+        ..MIN_SHARED_BYTES => total,
+        _ => (total / 16).max(total * MIN_CHUNK_BYTES / work).clamp(1, 64),
+    };
     pool::for_each_range(total, chunk, |work| {
         for (matrix, panels) in split_panels(work, &counts) {
             let (tiles, input, out) = &parts[matrix];
@@ -157,7 +164,7 @@ macro_rules! with_columns {
 }
 
 /// Cuts rows into groups of nearly equal size, none larger than `most`.
-fn groups(num_rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn groups(num_rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let num_groups = num_rows.div_ceil(most);
     (0..num_groups).map(move |group| {
         let start = group * num_rows / num_groups;
