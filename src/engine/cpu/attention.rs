@@ -17,7 +17,7 @@ use super::simd::{Backend, LANES, Op, Simd};
 const QUERIES_AT_ONCE: usize = 6;
 
 /// Products below which it does not pay to wake another thread.
-const MIN_SHARED_PRODUCTS: usize = 128 * 1024;
+const MIN_SHARED_PRODUCTS: usize = 32 * 1024;
 
 /// Attends from each new position, whose keys and values are in the cache. The first is at position `start`.
 /// queries, out: `[T, heads · head_dim]`.
