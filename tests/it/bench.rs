@@ -88,11 +88,7 @@ fn every_draft_head_and_instruction_set_gives_the_same_output() {
     let workspace = Workspace::new();
     // A draft that is the target itself: whatever it proposes no more shows in the acceptance.
     let target = model("llama-untied");
-    let backends: Vec<&str> = Backend::ALL
-        .iter()
-        .filter(|backend| backend.is_available())
-        .map(|backend| backend.as_str())
-        .collect();
+    let backends: Vec<&str> = Backend::available().map(Backend::as_str).collect();
     let mut variants = vec![
         vec![],
         vec!["--draft-vocab", "full"],

@@ -54,7 +54,7 @@ fn every_backend_gives_the_bits_of_the_reference() {
         let (tokens, _) = expected(&format!("models/{case}"));
         let run = |backend| logits(&mut load(case, backend).decoder(options(None)), &tokens, 5);
         let reference = run(Backend::Scalar);
-        for &backend in Backend::ALL.iter().filter(|backend| backend.is_available()) {
+        for backend in Backend::available() {
             assert!(run(backend) == reference, "{case} on {backend}");
         }
     }
@@ -155,7 +155,7 @@ fn rounded_weights_are_near_and_the_same_on_every_backend() {
         let error = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
         let relative = (error(&rounded, &whole) / error(&whole, &vec![0.0; whole.len()])).sqrt();
         assert!((0.001..0.5).contains(&relative), "{case}: relative error {relative}");
-        for &backend in Backend::ALL.iter().filter(|backend| backend.is_available()) {
+        for backend in Backend::available() {
             assert!(run(backend, Some(Quantization::Q4_0)).1 == rounded, "{case} on {backend}");
         }
     }

@@ -44,11 +44,11 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished>
         options: options(&spec, model.config()),
     };
 
-    let beginning = || beginning(&trainer, from, skipped_prompt, &spec);
-    let start = match run {
-        Some(run) => resumed_start(run, &store, &trainer, &spec)?.unwrap_or_else(beginning),
-        None => beginning(),
+    let resumed = match run {
+        Some(run) => resumed_start(run, &store, &trainer, &spec)?,
+        None => None,
     };
+    let start = resumed.unwrap_or_else(|| beginning(&trainer, from, skipped_prompt, &spec));
     let run = match run {
         Some(run) => {
             store.resume_run(run, &new_run.environment)?;

@@ -5,9 +5,10 @@
 //! and on any backend.
 //!
 //! [`simd`] has the vectors that kernels are written in; [`model`] reads weights into [`tiles`], with [`blocks`] and [`rows`];
-//! [`linear`] multiplies them ([`product`]) with [`activations`]; [`decoder`] puts layers together, with [`ops`] between the
-//! products, a [`kv_cache`] and a [`head`]; [`training`] goes back through them; [`pool`] has the threads. Every pointer and every `unsafe` is in `simd`, `pool`, the
-//! kernels of `product`, `activations` and `ops`, and where `decoder` and `training` share rows out to threads; [`bench`] has its own.
+//! [`linear`] multiplies them ([`product`]) with [`activations`]; [`decoder`] puts layers together, with [`attention`] over a
+//! [`kv_cache`], [`ops`] between the products, and a [`head`]; [`training`] goes back through them; [`pool`] has the threads.
+//! Every pointer and every `unsafe` is in `simd`, `pool`, the kernels of `product`, `activations`, `attention` and `ops`, and
+//! where `decoder`, `attention` and `training` share rows out to threads; [`bench`] has its own.
 
 mod activations;
 mod attention;

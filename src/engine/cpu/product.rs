@@ -62,8 +62,8 @@ pub(super) enum Onto {
 /// Bytes of weights times rows below which it does not pay to wake another thread.
 const MIN_SHARED_BYTES: usize = 96 * 1024;
 
-/// Bytes of weights times rows that a thread takes at a time, where matrices are small: it takes longer to agree on who does
-/// a panel of a few kilobytes than to multiply it.
+/// About how many bytes of weights times rows a thread takes at a time at least: it takes longer to agree on who does a panel
+/// of a few kilobytes than to multiply it.
 const MIN_CHUNK_BYTES: usize = 16 * 1024;
 
 /// Computes products side by side, as one piece of parallel work.
@@ -79,9 +79,10 @@ pub(super) fn multiply(backend: Backend, products: &mut [Product]) {
             (*tiles, *input, Output { pieces: Pieces::new(out), stride: *stride, onto: *onto })
         })
         .collect();
-    let chunk = match work {
-        ..MIN_SHARED_BYTES => total,
-        _ => (total / 16).max(total * MIN_CHUNK_BYTES / work).clamp(1, 64),
+    let chunk = if work < MIN_SHARED_BYTES {
+        total
+    } else {
+        (total / 16).max((total * MIN_CHUNK_BYTES).div_ceil(work)).min(64)
     };
     pool::for_each_range(total, chunk, |work| {
         for (matrix, panels) in split_panels(work, &counts) {
@@ -163,13 +164,10 @@ macro_rules! with_columns {
     };
 }
 
-/// Cuts rows into groups of nearly equal size, none larger than `most`.
-pub(super) fn groups(num_rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
-    let num_groups = num_rows.div_ceil(most);
-    (0..num_groups).map(move |group| {
-        let start = group * num_rows / num_groups;
-        (start, (group + 1) * num_rows / num_groups - start)
-    })
+/// Cuts `0..number` into ranges of nearly equal size, none larger than `most`.
+pub(super) fn groups(number: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let num_groups = number.div_ceil(most);
+    (0..num_groups).map(move |group| group * number / num_groups..(group + 1) * number / num_groups)
 }
 
 /// A panel of quantised weights.
@@ -187,9 +185,10 @@ impl Op for RoundedPanel<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         use GgmlDType::*;
-        for (first, number) in groups(self.activations.num_rows, S::COLUMNS) {
+        for rows in groups(self.activations.num_rows, S::COLUMNS) {
+            let (first, number) = (rows.start, rows.len());
             let columns = Columns::new(self.activations, first);
-            // SAFETY: rows `first..first + number` exist in activations and output, and `multiply` checked their widths.
+            // SAFETY: these rows exist in activations and output, and `multiply` checked their widths.
             unsafe {
                 let out = self.out.add(first * self.stride);
                 let (panel, stride) = (self.panel, self.stride);
@@ -548,7 +547,8 @@ impl FloatPanels<'_> {
                     _ => self.one_row::<S, F, 1>(x),
                 };
             }
-            for (first, number) in groups(num_rows, S::COLUMNS) {
+            for rows in groups(num_rows, S::COLUMNS) {
+                let (first, number) = (rows.start, rows.len());
                 let (x, out) = (x.as_ptr().add(first * x_stride), out.add(first * stride));
                 with_columns!(number, dense::<S, F>(panels, x, x_stride, out, stride, onto));
             }

@@ -31,10 +31,6 @@ fn product(backend: Backend, tiles: &Tiles, x: &[f32]) -> Vec<f32> {
     out.chunks_exact(stride).flat_map(|row| row[..tiles.num_rows()].to_vec()).collect()
 }
 
-fn available() -> impl Iterator<Item = Backend> {
-    Backend::ALL.iter().copied().filter(|backend| backend.is_available())
-}
-
 /// Activations as products see them: scale · code where they are rounded.
 fn as_seen(tiles: &Tiles, x: &[f32]) -> Vec<f64> {
     let Some(grain) = tiles.grain() else {
@@ -91,7 +87,7 @@ fn every_backend_computes_the_bits_of_the_reference() {
         let tiles = tiles(dtype, 40, 512);
         let x = random(5, 512).flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let reference = product(Backend::Scalar, &tiles, &x);
-        for backend in available() {
+        for backend in Backend::available() {
             assert!(product(backend, &tiles, &x) == reference, "{dtype:?} on {backend}");
         }
     }
@@ -99,7 +95,7 @@ fn every_backend_computes_the_bits_of_the_reference() {
 
 #[test]
 fn a_row_has_the_same_bits_in_any_company() {
-    for backend in available() {
+    for backend in Backend::available() {
         for dtype in EVERY_TYPE {
             let tiles = tiles(dtype, 40, 256);
             let x = random(20, 256).flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -128,7 +124,7 @@ fn extreme_codes_do_not_overflow() {
     for tiles in cases {
         for x in [vec![1.0; 256], vec![-1.0; 256], vec![[1.0, -1.0]; 128].concat()] {
             let reference = product(Backend::Scalar, &tiles, &x);
-            for backend in available() {
+            for backend in Backend::available() {
                 assert_eq!(product(backend, &tiles, &x), reference, "{:?} on {backend}", tiles.dtype());
             }
         }

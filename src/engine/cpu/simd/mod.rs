@@ -169,8 +169,12 @@ impl Backend {
 
     /// The fastest one that this processor has.
     pub fn detect() -> Self {
-        let available = Self::ALL.iter().copied().find(|backend| backend.is_available());
-        available.expect("every processor has the scalar one")
+        Self::available().next().expect("every processor has the scalar one")
+    }
+
+    /// Those that this processor has, the fastest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|backend| backend.is_available())
     }
 
     /// Whether this processor has its instructions.
@@ -243,10 +247,8 @@ impl FromStr for Backend {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let available = Self::ALL.iter().filter(|backend| backend.is_available());
-        let found = available.clone().find(|backend| backend.as_str() == text);
-        found.copied().ok_or_else(|| {
-            let names: Vec<_> = available.map(|backend| backend.as_str()).collect();
+        Self::available().find(|backend| backend.as_str() == text).ok_or_else(|| {
+            let names: Vec<_> = Self::available().map(Self::as_str).collect();
             format!("this processor has {}, got \"{text}\"", names.join(", "))
         })
     }

@@ -56,7 +56,7 @@ fn every_backend_computes_the_bits_of_the_reference() {
         // A tie, which goes to the even number.
         a[3] = 2.5;
         let reference = Backend::Scalar.run(Floats { a: &a, b: &b });
-        for &backend in Backend::ALL.iter().filter(|backend| backend.is_available()) {
+        for backend in Backend::available() {
             assert_eq!(backend.run(Floats { a: &a, b: &b }), reference, "{backend}");
         }
     }
@@ -113,7 +113,7 @@ fn products_of_extreme_bytes_are_exact() {
                 let small = (0..LANES).map(|lane| (exact(lane, 8 - bits) * (2 << (7 - bits)) - 1000) as f32);
                 let wide = (0..LANES).map(|lane| (exact(lane, 0) + 1000) as f32);
                 let expected: Vec<f32> = small.chain(wide).collect();
-                for &backend in Backend::ALL.iter().filter(|backend| backend.is_available()) {
+                for backend in Backend::available() {
                     let products = Products { weights: &weights, bits, activations };
                     assert_eq!(backend.run(products), expected, "{weights:?}, {activations:?} on {backend}");
                 }
