@@ -54,8 +54,14 @@ Try:
 #[derive(Debug, Args)]
 pub struct DemoArgs {
     /// Prompts to collect from, of which a fifth is held out: more take longer, and teach the draft more
-    #[arg(long, value_name = "N", default_value = "600", allow_negative_numbers = true)]
-    learn_from: String,
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "600",
+        value_parser = clap::value_parser!(u32).range(1..),
+        allow_negative_numbers = true
+    )]
+    learn_from: u32,
 }
 
 /// Runs the command.
@@ -79,7 +85,7 @@ pub(crate) fn run(args: &DemoArgs, context: &Context) -> anyhow::Result<()> {
     context.ui.data(BENCH)?;
     bench::run(&BenchArgs::of_builtin_pair("demo-code", "builtin:bench"), context)?;
     context.ui.data(COLLECT)?;
-    collect::run(&CollectArgs::of_builtin_pair("demo-collect", &args.learn_from), context)?;
+    collect::run(&CollectArgs::of_builtin_pair("demo-collect", args.learn_from), context)?;
     context.ui.data(TRAIN)?;
     train::run(&TrainArgs::of_builtin_pair("demo-train", "demo-collect"), context)?;
     context.ui.data(AFTER)?;

@@ -228,8 +228,13 @@ struct Notes {
     acceptance: Vec<(u32, f64)>,
     checkpoints: Vec<(u32, Adapter, Vec<u8>)>,
     learned_from: Vec<ExampleId>,
-    /// The step after which the run is stopped.
+    /// The step after which an error ends the run.
     stop_after: Option<u32>,
+    /// The step after which it is cancelled.
+    cancel_after: Option<u32>,
+    /// Whether it goes on until it evaluates.
+    cancel_evaluating: bool,
+    is_cancelled: bool,
 }
 
 impl Log for Notes {
@@ -238,11 +243,14 @@ impl Log for Notes {
     fn step(&mut self, step: &TrainStep) -> Result<(), ()> {
         self.losses.push((step.step, step.loss));
         self.learned_from.extend(&step.examples);
+        self.is_cancelled = self.cancel_after == Some(step.step) && !self.cancel_evaluating;
         if self.stop_after == Some(step.step) { Err(()) } else { Ok(()) }
     }
 
     fn evaluating(&mut self, _: usize) -> Result<(), ()> {
-        Ok(())
+        let last = self.losses.last().map(|(step, _)| *step);
+        self.is_cancelled = self.cancel_evaluating && last.is_some() && last == self.cancel_after;
+        if self.is_cancelled { Err(()) } else { Ok(()) }
     }
 
     fn evaluated(&mut self, step: u32, evaluations: &[(ExampleId, OutputEvaluation)]) -> Result<(), ()> {
@@ -255,6 +263,10 @@ impl Log for Notes {
     fn checkpoint(&mut self, step: u32, adapter: &Adapter, optimizer: &AdamW) -> Result<(), ()> {
         self.checkpoints.push((step, adapter.clone(), optimizer.to_bytes()));
         Ok(())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.is_cancelled
     }
 }
 
@@ -361,6 +373,34 @@ fn run_that_goes_on_from_a_checkpoint_has_the_same_losses_and_ends_the_same() {
         trainer.run(resumed, &mut rest).unwrap();
         assert_eq!(rest.losses, whole.losses[8..]);
         assert_eq!(rest.checkpoints.last(), whole.checkpoints.last());
+    });
+}
+
+#[test]
+fn run_that_was_cancelled_goes_on_after_its_last_step_and_ends_the_same() {
+    with_trainer(TrainOptions { loss: LossKind::LkHybrid, ..options() }, |trainer| {
+        let mut whole = Notes::default();
+        trainer.run(start(trainer), &mut whole).unwrap();
+        let num_steps = whole.losses.len() as u32;
+
+        // Between evaluations; before, at and in one; after the last step.
+        for (step, evaluating) in
+            [(1, false), (7, false), (8, false), (8, true), (9, false), (num_steps, false), (num_steps, true)]
+        {
+            let mut cut =
+                Notes { cancel_after: Some(step), cancel_evaluating: evaluating, ..Notes::default() };
+            assert_eq!(trainer.run(start(trainer), &mut cut), Ok(Ended::Cancelled { step }));
+            let last = cut.checkpoints.pop().unwrap();
+            assert_eq!((last.0, cut.losses.len()), (step, step as usize));
+            let (adapter, evaluations) = (last.1.clone(), cut.acceptance.clone());
+            let optimizer = AdamW::from_bytes(&last.2, &adapter, 0.0).unwrap();
+            let mut rest = Notes::default();
+            let resumed = Start { step, adapter, optimizer, evaluations };
+            assert_eq!(trainer.run(resumed, &mut rest), Ok(Ended::Completed));
+            assert_eq!([cut.losses, rest.losses].concat(), whole.losses, "{step}");
+            assert_eq!([cut.acceptance, rest.acceptance].concat(), whole.acceptance, "{step}");
+            assert_eq!(Some(rest.checkpoints.last().unwrap_or(&last)), whole.checkpoints.last(), "{step}");
+        }
     });
 }
 

@@ -120,6 +120,9 @@ pub trait Log {
     /// # Errors
     /// If the run is to end.
     fn checkpoint(&mut self, step: u32, adapter: &Adapter, optimizer: &AdamW) -> Result<(), Self::Error>;
+
+    /// Whether the run is to end at a checkpoint.
+    fn is_cancelled(&self) -> bool;
 }
 
 /// How a run ended.
@@ -130,6 +133,11 @@ pub enum Ended {
     /// It did not get better any more.
     Early {
         /// The last step.
+        step: u32,
+    },
+    /// The log asked for it.
+    Cancelled {
+        /// The last step, from which the run can go on.
         step: u32,
     },
     /// The loss was no number, or beyond all measure.
@@ -178,6 +186,7 @@ impl Trainer<'_> {
         let eval_every = self.eval_every(num_steps);
         let TrainOptions { learning_rate: peak, warmup_ratio, max_gradient_norm, .. } = self.options;
         let schedule = Schedule { num_steps, warmup_ratio, peak };
+        let is_due = |step: u32| step.is_multiple_of(eval_every) || step == num_steps;
         if first == 0 {
             evaluations.clear();
             // One that has learned nothing is judged as the draft is that has none, which reads prompts in full.
@@ -185,8 +194,15 @@ impl Trainer<'_> {
             if let Some(broken) = self.evaluate(0, judged, &mut evaluations, log)? {
                 return Ok(broken);
             }
-        } else if self.is_stuck(&evaluations) {
-            return Ok(Ended::Early { step: first });
+        } else {
+            // What was cancelled may have left out an evaluation.
+            let is_missing = is_due(first) && evaluations.last().is_none_or(|(step, _)| *step < first);
+            if is_missing && let Some(broken) = self.evaluate(first, Some(&adapter), &mut evaluations, log)? {
+                return Ok(broken);
+            }
+            if self.is_stuck(&evaluations) {
+                return Ok(Ended::Early { step: first });
+            }
         }
         for (step, planned) in (first + 1..).zip(&steps[first as usize..]) {
             let began = Instant::now();
@@ -212,14 +228,22 @@ impl Trainer<'_> {
             if !is_sound {
                 return Ok(Ended::Broken { step, loss: learned.loss });
             }
-            if step % eval_every == 0 || step == num_steps {
-                if let Some(broken) = self.evaluate(step, Some(&adapter), &mut evaluations, log)? {
-                    return Ok(broken);
+            if is_due(step) && !log.is_cancelled() {
+                match self.evaluate(step, Some(&adapter), &mut evaluations, log) {
+                    Ok(Some(broken)) => return Ok(broken),
+                    Err(error) if !log.is_cancelled() => return Err(error),
+                    // One that was cancelled under way is made up for when the run goes on.
+                    Ok(None) | Err(_) => {}
                 }
+            }
+            if is_due(step) || log.is_cancelled() {
                 log.checkpoint(step, &adapter, &optimizer)?;
-                if step < num_steps && self.is_stuck(&evaluations) {
-                    return Ok(Ended::Early { step });
-                }
+            }
+            if log.is_cancelled() {
+                return Ok(Ended::Cancelled { step });
+            }
+            if is_due(step) && step < num_steps && self.is_stuck(&evaluations) {
+                return Ok(Ended::Early { step });
             }
         }
         Ok(Ended::Completed)

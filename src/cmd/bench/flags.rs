@@ -103,7 +103,8 @@ pub(in crate::cmd) struct RunArgs {
     /// Note on the run
     #[arg(long, value_name = "TEXT", help_heading = "Run")]
     pub(in crate::cmd) note: Option<String>,
-    /// Finishes an interrupted or crashed run: its plan and settings, only what is missing (what failed stays failed)
+    /// Finishes an interrupted or crashed run with its own plan and settings: only what is missing (what failed stays
+    /// failed), in training what follows the last checkpoint
     #[arg(long, value_name = "RUN", help_heading = "Run")]
     pub(in crate::cmd) resume: Option<String>,
 }

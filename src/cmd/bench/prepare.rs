@@ -139,7 +139,7 @@ pub(in crate::cmd) fn warn_of_leakage(
     if num_leaked > 0 {
         context.ui.warning(format!(
             "{num_leaked} of {} prompts were trained on by {name}: its gain on them says nothing about unseen prompts \
-             (queries/leakage.sql lists them)",
+             (speclora query leakage --run RUN lists them)",
             prompts.len()
         ));
     }

@@ -69,11 +69,11 @@ pub struct CollectArgs {
 
 impl CollectArgs {
     /// Collects from some of the built-in pair's training prompts.
-    pub(super) fn of_builtin_pair(name: &str, limit: &str) -> Self {
+    pub(super) fn of_builtin_pair(name: &str, limit: u32) -> Self {
         Self {
             prompts: PromptArgs {
                 prompts_file: Some("builtin:train".into()),
-                limit: Some(limit.to_owned()),
+                limit: Some(limit.to_string()),
                 max_tokens: Some("96".to_owned()),
                 ..PromptArgs::default()
             },

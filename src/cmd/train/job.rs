@@ -65,11 +65,17 @@ pub(super) fn carry_out(job: Job, context: &Context) -> anyhow::Result<Finished>
         held_out.len(),
     ));
     if num_train < learned.len() - num_train {
-        context.ui.note(format!(
-            "the draft matches most examples already (acceptance of {} or more), so that these are only replayed \
-             (--acceptance-threshold 1 learns from all)",
-            spec.acceptance_threshold
-        ));
+        let threshold = spec.acceptance_threshold;
+        context.ui.note(match new_run.checkpoint_id {
+            Some(id) => format!(
+                "most examples are only replayed: checkpoint {id} has learned from them, or the plain draft matches them \
+                 (acceptance of {threshold} or more)"
+            ),
+            None => format!(
+                "the draft matches most examples already (acceptance of {threshold} or more), so that these are only \
+                 replayed (--acceptance-threshold 1 learns from nearly all)"
+            ),
+        });
     }
     let mut recording = Recording {
         store: &mut store,
@@ -205,7 +211,7 @@ impl Log for Recording<'_> {
         self.loss = Some(step.loss);
         self.describe();
         self.progress.advance(1);
-        check_cancelled(self.cancel)
+        Ok(())
     }
 
     fn evaluating(&mut self, num_done: usize) -> anyhow::Result<()> {
@@ -238,6 +244,10 @@ impl Log for Recording<'_> {
         self.store.record_checkpoint(self.run, step, &record, self.draft, &optimizer.to_bytes())?;
         Ok(())
     }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
 }
 
 /// Names the checkpoints of a run that is done, stores how it ended, and returns what ended it before all was done. A run
@@ -266,9 +276,13 @@ fn finish(
             );
             (RunEnd::Failed(problem.clone()), Some(anyhow!("run {run}: {problem}")))
         }
-        Err(error) if error.is::<Cancelled>() => {
+        Ok(Ended::Cancelled { step }) => {
             let problem =
-                format!("interrupted: speclora train --resume {run} goes on from the last checkpoint");
+                format!("interrupted after step {step}: speclora train --resume {run} goes on from there");
+            (RunEnd::Interrupted, Some(Interrupted(problem).into()))
+        }
+        Err(error) if error.is::<Cancelled>() => {
+            let problem = format!("interrupted: speclora train --resume {run} goes on");
             (RunEnd::Interrupted, Some(Interrupted(problem).into()))
         }
         Err(error) => {

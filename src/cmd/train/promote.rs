@@ -140,8 +140,8 @@ fn say(candidate: &Candidate, rival: Rival, verdict: &Verdict, context: &Context
             gain(interval)
         )),
         Verdict::TooFew => context.ui.note(format!(
-            "best stays as it is: {} held-out examples are too few to tell, {} are needed (speclora adapters alias best {id} \
-             decides it by hand)",
+            "best stays as it is: {} held-out examples are too few to tell whether checkpoint {id} is better, {} are needed \
+             (collect more prompts, or raise --holdout)",
             evaluations.len(),
             stats::MIN_OBSERVATIONS
         )),
