@@ -226,8 +226,8 @@ fn hint(connection: &Connection, name: &str) -> Result<String> {
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let names: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
     Ok(match names.as_slice() {
-        [] => "columns are those that speclora runs list --format csv prints, figures like spec_lora.tokens_per_second or speedup, \
-            setting:KEY and tag:KEY"
+        [] => "columns are those that speclora runs list --format csv prints, figures like spec_lora.tokens_per_second \
+            or speedup, setting:KEY and tag:KEY"
             .to_owned(),
         names => format!("did you mean {}?", names.join(" or ")),
     })

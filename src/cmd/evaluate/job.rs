@@ -218,8 +218,8 @@ fn finish(store: &mut Store, run: RunId, ended: anyhow::Result<()>) -> anyhow::R
     }
     let facts = Facts::read(store, run)?;
     let interrupted = Interrupted(format!(
-        "interrupted: run {run} has {} of {} answers, and figures of what was judged until then, if anything was (an evaluation \
-         is not taken up again: run the command once more)",
+        "interrupted: run {run} has {} of {} answers, and figures of what was judged until then, if anything was \
+         (an evaluation is not taken up again: run the command once more)",
         facts.get("num_generations"),
         facts.get("num_planned_generations"),
     ));
