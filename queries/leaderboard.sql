@@ -11,8 +11,8 @@
 -- :limit       how many places to show of each prompt set and target; -1 for all [default: 10]
 --
 -- Places are counted among runs with the same prompts of one prompt set, one target (by content), the same max_tokens and
--- temperature; other settings may differ (speclora compare says which). Machines differ, and so hostname is shown. From the summaries of benches that have ended,
--- those in the trash left out. value is the metric's; speedup is avg_tokens_per_second over the run's own target_only.
+-- temperature; other settings may differ (speclora compare says which). Machines differ, and so hostname is shown. From the
+-- summaries of benches that have ended, those in the trash left out. value is the metric's; speedup is avg_tokens_per_second over the run's own target_only.
 WITH
 measured AS (
     SELECT
@@ -31,7 +31,7 @@ measured AS (
         m.sha256 AS target_sha256,
         max_tokens.number AS max_tokens,
         temperature.number AS temperature,
-        r.checkpoint_id,
+        CASE s.mode WHEN 'spec_lora' THEN r.checkpoint_id END AS checkpoint_id,
         e.hostname,
         CASE :metric
             WHEN 'avg_tokens_per_second' THEN s.avg_tokens_per_second

@@ -94,6 +94,13 @@ fn leaders_are_placed_among_what_can_be_compared() {
     let expected = [row(1, 2, "spec_lora", 60.0), row(2, 2, "spec_base", 40.0), row(3, 1, "spec_lora", 30.0)];
     let three_and_tie = [&expected[..], &[row(3, 2, "target_only", 30.0)]].concat();
     assert_eq!(ask(&store, &[(":limit", 3.into())]), three_and_tie);
+    // Only one of them used the run's adapter.
+    let rows = store.query("leaderboard", &[(":limit", 3.into())]).unwrap();
+    let used = values(&rows, &["mode", "checkpoint_id"]);
+    for row in &used {
+        let expected = if row[0] == "spec_lora".into() { 1.into() } else { Value::Null };
+        assert_eq!(row[1], expected, "{used:?}");
+    }
     let of_base = [(":metric", "speedup".into()), (":mode", "spec_base".into())];
     assert_eq!(ask(&store, &of_base), [row(1, 1, "spec_base", 1.333333), row(1, 2, "spec_base", 1.333333)]);
     // The time to the last token: (0.25 + 0.5) / 2 s is the shortest.
